@@ -1,0 +1,1 @@
+"""Carries X-Ray traces through Celery messages and workers; needs the `celery` extra."""

@@ -1,0 +1,1 @@
+"""The X-Ray server: takes in events, keeps them, and answers queries about them."""

@@ -1,0 +1,1 @@
+"""The port to the blob store, and its implementations beside it."""

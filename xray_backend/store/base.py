@@ -1,0 +1,285 @@
+"""The port to the database. Every implementation passes `tests/contract/test_store.py`.
+
+Rules for all methods:
+
+- each reads and writes one project only (`project_id`), accounts excepted;
+- each may block on the database, and raises `errors.Unavailable` when the database is away or too slow;
+- what a writing method returned from is durable: it outlives a power cut;
+- documents come back in the shape of the answers (camelCase keys, ISO times, `_id`, `__v`), as JSON bytes.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from xray_backend.query.tree import Node
+
+__all__ = [
+    "ApiKey",
+    "Collection",
+    "DataRecord",
+    "EventBatch",
+    "Json",
+    "KeyOwner",
+    "Page",
+    "Position",
+    "Project",
+    "SchemaSighting",
+    "StepRecord",
+    "Store",
+    "TraceEvent",
+    "User",
+    "WriteResult",
+]
+
+Json: TypeAlias = bytes
+"""One JSON document, encoded."""
+
+Collection = Literal["steps", "traces"]
+
+Position: TypeAlias = tuple[int, str]
+"""Where a page ended: the time in milliseconds and the `_id` of its last document."""
+
+
+@dataclass(frozen=True)
+class User:
+    """An account."""
+
+    user_id: str
+    email: str
+    name: str
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project, without its members."""
+
+    project_id: str
+    object_id: str
+    name: str
+    created_at_ms: int
+    updated_at_ms: int
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key as it is listed; the key itself is not kept."""
+
+    key_id: str
+    project_id: str
+    name: str
+    prefix: str
+    key_hash: str = field(repr=False)
+    created_at_ms: int
+    last_used_at_ms: int | None
+    is_active: bool
+
+
+@dataclass(frozen=True)
+class KeyOwner:
+    """What a valid key stands for."""
+
+    key_id: str
+    project_id: str
+
+
+@dataclass(frozen=True)
+class TraceEvent:
+    """A `trace-*` event, or what a step tells of its trace, ready to be merged by `store.trace_state`."""
+
+    trace_id: str
+    kind: Literal["trace-start", "trace-success", "trace-failure", "step"]
+    created_at_ms: float | None
+    ended_at_ms: float | None
+    timestamp_ms: float | None
+    name: str | None
+    metadata: Mapping[str, object]
+    end_metadata: Mapping[str, object]
+    """`successMetadata` or `failureMetadata`."""
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """A step to be stored."""
+
+    step_id: str
+    trace_id: str
+    step_name: str | None
+    step_number: int | None
+    timestamp_ms: float
+    pending: bool
+    document: Mapping[str, object]
+    """All fields of the answer but `_id`, `__v`, `projectId` and `timestamp`, which the store adds."""
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """The record of a captured value; the bytes lie inline (`content`) or in the blob store."""
+
+    data_id: str
+    trace_id: str
+    key: str
+    metadata: Mapping[str, object]
+    content: bytes | None
+    content_type: str | None
+    size_bytes: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class SchemaSighting:
+    """The shape of one step's metadata."""
+
+    step_name: str
+    schema_hash: str
+    schema_shape: Mapping[str, object]
+    seen_at_ms: int
+
+
+@dataclass(frozen=True)
+class EventBatch:
+    """What one request or one poll of the queue brought for one project."""
+
+    project_id: str
+    traces: Sequence[TraceEvent] = ()
+    steps: Sequence[StepRecord] = ()
+    data: Sequence[DataRecord] = ()
+    schemas: Sequence[SchemaSighting] = ()
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """How many documents were new, and how many were there already (and were left as they are)."""
+
+    stored: int
+    repeated: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Documents, and where the next page begins (None: this was the last)."""
+
+    documents: Sequence[Json]
+    next_position: Position | None
+
+
+class Store(ABC):
+    """Accounts, projects, keys, traces, steps, data records, schemas."""
+
+    # -- accounts ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def create_user(self, user: User) -> None:
+        """Store a new account. Raises `Conflict` if the e-mail is taken."""
+
+    @abstractmethod
+    def user_by_email(self, email: str) -> User | None:
+        """Find an account by its e-mail, as it was given (already lower-cased)."""
+
+    @abstractmethod
+    def user_by_id(self, user_id: str) -> User | None:
+        """Find an account by its id."""
+
+    # -- projects and keys ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def create_project(self, project: Project, owner_id: str) -> None:
+        """Store a project whose only member is its owner."""
+
+    @abstractmethod
+    def projects_of(self, user_id: str) -> Sequence[Project]:
+        """List the projects a user is a member of, oldest first."""
+
+    @abstractmethod
+    def project(self, project_id: str) -> Project | None:
+        """Find a project."""
+
+    @abstractmethod
+    def role(self, project_id: str, user_id: str) -> Literal["owner", "member"] | None:
+        """Tell what a user may do in a project; None if they are no member or it does not exist."""
+
+    @abstractmethod
+    def create_key(self, key: ApiKey) -> None:
+        """Store a key's hash."""
+
+    @abstractmethod
+    def keys_of(self, project_id: str) -> Sequence[ApiKey]:
+        """List a project's keys, oldest first, the revoked among them."""
+
+    @abstractmethod
+    def key_owner(self, key_hash: str) -> KeyOwner | None:
+        """Find the project of an active key by the key's SHA-256."""
+
+    @abstractmethod
+    def revoke_key(self, project_id: str, key_id: str) -> bool:
+        """Revoke a key; False if the project has none of that id. Idempotent."""
+
+    @abstractmethod
+    def touch_keys(self, last_used_at_ms: Mapping[str, int]) -> None:
+        """Note when keys (by id) were used last. Need not be durable."""
+
+    # -- recording --------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def write(self, batch: EventBatch) -> WriteResult:
+        """Store events; idempotent by id, and the result is the same for every order and repetition.
+
+        Traces merge by `store.trace_state`; a step's trace is made where it is missing. A final step replaces
+        a pending one, otherwise the first stored wins.
+        """
+
+    # -- reading ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def traces(
+        self,
+        project_id: str,
+        *,
+        status: str | None,
+        start_ms: int | None,
+        end_ms: int | None,
+        limit: int,
+        after: Position | None,
+    ) -> Page:
+        """List traces, newest first by `createdAt`, then `_id`."""
+
+    @abstractmethod
+    def trace(self, project_id: str, trace_id: str) -> Json | None:
+        """Find one trace."""
+
+    @abstractmethod
+    def steps_of(self, project_id: str, trace_id: str, *, limit: int, offset: int) -> Sequence[Json]:
+        """List a trace's steps by `stepNumber` (null last), `timestamp`, `stepId`."""
+
+    @abstractmethod
+    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
+        """List the records (not the contents) of these data ids in this trace; unknown ids are left out."""
+
+    @abstractmethod
+    def data(self, project_id: str, trace_id: str, data_id: str) -> DataRecord | None:
+        """Find one data record with its inline content."""
+
+    @abstractmethod
+    def query(
+        self, collection: Collection, project_id: str, condition: Node, *, limit: int, after: Position | None
+    ) -> Page:
+        """Find documents, newest first (`timestamp` of steps, `createdAt` of traces), then by `_id`.
+
+        Raises `Unavailable` if it takes longer than the store's time limit.
+        """
+
+    @abstractmethod
+    def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
+        """List the shapes seen: `stepName`, `schemaHash`, `schemaShape`, `lastSeenAt`."""
+
+    # -- operations -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Return if the store can answer. Raises `Unavailable` if it cannot."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish what was accepted and let go of the database. Idempotent."""

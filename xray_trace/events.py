@@ -1,0 +1,82 @@
+"""What the caller's thread hands to the export side: a record, cheap to write, that the background expands.
+
+A record is written as the caller has it: the event's own fields as JSON, each captured value as the bytes
+it was encoded to. Hashing, deduplication and the `data` events come later, off the caller's thread.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+__all__ = ["Content", "LateValue", "Part", "Record", "Role", "Sink", "decode_record", "encode_record"]
+
+Role = Literal["input", "output"]
+"""What an artifact was to its step; None where it was simply attached."""
+
+
+class Content(NamedTuple):
+    """A value as bytes, with what can be said of it without opening them."""
+
+    content_type: str
+    body: bytes
+    summary: bytes
+    """A JSON object: `type`, `bytes`, and where they apply `length`, `value`, `shape`, `columns`, `late`."""
+
+
+class Part(msgspec.Struct, array_like=True):
+    """One captured value of a record; it becomes an artifact of the step and, the first time, a `data` event."""
+
+    key: str
+    role: Role | None
+    content_type: str
+    body: bytes | None
+    """The encoded value; None where it is in a blob file, or is still being encoded."""
+    summary: bytes
+    """See `Content.summary`."""
+    metadata: bytes
+    """A JSON object, the artifact's free-form metadata."""
+    data_id: str | None = None
+    """Set where the caller was told the id already, or the content is not known yet; else derived from the content."""
+    blob: str | None = None
+    """The name of the staged file that holds the bytes, where they are too many to travel inline."""
+    listed: bool = True
+    """Whether the step's `inputs` or `output` show this part's summary."""
+
+
+class Record(msgspec.Struct, array_like=True):
+    """One event and the values captured with it."""
+
+    trace_id: str
+    event: bytes
+    """The event as a JSON object without `artifacts`, `inputs` and `output`; empty where only values are recorded."""
+    parts: list[Part] = []
+
+
+class LateValue(NamedTuple):
+    """A value that was too large to be encoded in the caller's thread."""
+
+    trace_id: str
+    data_id: str
+    key: str
+    metadata: bytes
+    encode: Callable[[], Content]
+    """Does the work that was put off; runs in a worker thread and may raise."""
+
+
+class Sink(Protocol):
+    """Takes records from any thread, any number at once."""
+
+    def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
+        """Keep the record; when this returns, it outlives the process wherever there is a usable disk.
+
+        Never waits for the network or for another thread, may be called from a signal handler, and raises
+        nothing of its own: what cannot be kept is counted with a reason.
+        """
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Record)
+
+encode_record: Callable[[Record], bytes] = _encoder.encode
+decode_record: Callable[[bytes | memoryview], Record] = _decoder.decode

@@ -1,0 +1,77 @@
+"""The one place where the SDK's own errors end.
+
+The rule: `Exception` only, only around our own work, never around the user's function. What a signal handler
+raised while it happened to interrupt us is the user's, and goes on.
+"""
+
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType, TracebackType
+
+__all__ = ["Guard", "from_signal_handler"]
+
+_LOG = logging.getLogger("xray_trace")
+_LOG.addHandler(logging.NullHandler())
+
+_SECONDS_BETWEEN_LINES = 60.0  # a fault in a hot loop must not flood the user's log
+
+
+class Guard:
+    """Swallows the SDK's errors, counts each, and reports at most one a minute."""
+
+    def __init__(
+        self, count: Callable[[], None], report: Callable[[str], None] | None = None, *, debug: bool = False
+    ) -> None:
+        self._count = count
+        self._report = report or _LOG.warning
+        self._debug = debug
+        self._next_line = 0.0
+        self.last: BaseException | None = None
+        """The error swallowed last, for tests; without its traceback, which would keep the user's values alive."""
+
+    def swallow(self, error: Exception, doing: str) -> None:
+        """Count the error; let it go on if a signal handler of the user's raised it."""
+        if from_signal_handler(error):
+            raise error
+        self._count()
+        self.last = error.with_traceback(None)
+        now = time.monotonic()
+        if self._debug or now >= self._next_line:
+            self._next_line = now + _SECONDS_BETWEEN_LINES
+            self._report(f"xray_trace failed while {doing} ({type(error).__name__}); your program is not affected")
+
+    @contextmanager
+    def around(self, doing: str) -> Iterator[None]:
+        """Swallow what the block raises."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
+            self.swallow(error, doing)
+
+
+def from_signal_handler(error: BaseException) -> bool:
+    """Tell whether a signal handler written in Python raised this error."""
+    handlers = set(_handler_codes())
+    return any(code in handlers for code in _codes(error.__traceback__))
+
+
+def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:
+    while traceback is not None:
+        yield traceback.tb_frame.f_code
+        traceback = traceback.tb_next
+
+
+def _handler_codes() -> Iterator[CodeType]:
+    for number in signal.valid_signals():
+        handler: object = signal.getsignal(number)
+        while hasattr(handler, "func"):  # functools.partial
+            handler = handler.func
+        handler = getattr(handler, "__func__", handler)
+        if not hasattr(handler, "__code__"):
+            handler = getattr(type(handler), "__call__", None)  # noqa: B004 - the method is wanted, not its presence
+        code = getattr(handler, "__code__", None)
+        if isinstance(code, CodeType):
+            yield code
