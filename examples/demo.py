@@ -1,0 +1,162 @@
+"""Traces a real pipeline from end to end on this machine, then finds the fault that was left in it.
+
+    make demo
+
+Starts a server on a free port with a temporary data directory, runs `competitor_discovery.py` for a few dozen
+products, reads the traces back over the REST API, shows them, and leaves nothing behind.
+"""
+
+import argparse
+import asyncio
+import csv
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from competitor_discovery import FOLDER, Catalogue, MarketNotes, NoCompetitor, discover
+from local_server import Credentials, LocalServer, ServerFailed
+from reader import Reader, ReadFailed
+from rich.console import Console
+from rich.progress import track
+from show import faults_table, schema_tree, trace_tree
+
+import xray_trace as xray
+
+WIDTH_WITHOUT_TERMINAL = 110  # a log or a picture has no width of its own; this one breaks no line of the table
+FLUSH_TIMEOUT_SECONDS = 30.0  # a few hundred events to this machine take less than one
+EMPTY_CONTEXT = {"inputs.context.length": 0}
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on; the message says why."""
+
+
+def main() -> int:
+    """Run the demo; 0 if all went well, 1 with one sentence if not, 130 if it was interrupted."""
+    parser = argparse.ArgumentParser(description="Trace a real pipeline and find the fault in it.")
+    parser.add_argument("--svg", metavar="FILE", type=Path, help="also save what is printed as a picture")
+    svg: Path | None = parser.parse_args().svg
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside: clean up as after Ctrl-C
+    console = Console(record=svg is not None, highlight=False)
+    if svg is not None or not console.is_terminal:
+        console.width = WIDTH_WITHOUT_TERMINAL
+    try:
+        run(console)
+        if svg is not None:
+            console.save_svg(str(svg), title="make demo")
+    except KeyboardInterrupt:
+        print("Interrupted; nothing is left running.", file=sys.stderr)
+        return 130
+    except (DemoFailed, ReadFailed, ServerFailed, OSError) as error:
+        print(f"The demo failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(console: Console) -> None:
+    """Go through the demo's chapters, with a server that lives as long as they take."""
+    with temporary_directory() as folder:
+        console.print("Starting a server on a free port …", style="dim")
+        with LocalServer(folder / "server") as credentials:
+            record(console, credentials, folder / "spool")
+            reader = Reader(credentials.base_url, credentials.project_id, credentials.email, credentials.password)
+            show_one_trace(console, reader)
+            show_the_fault(console, reader)
+            show_the_schema(console, reader)
+    show_where_to_look_next(console)
+
+
+@contextmanager
+def temporary_directory() -> Iterator[Path]:
+    """Lend a directory; the SDK lets go of its files in it before it is removed."""
+    with tempfile.TemporaryDirectory(prefix="xray-demo-") as folder:
+        try:
+            yield Path(folder)
+        finally:
+            xray.shutdown(timeout_seconds=0)
+
+
+def record(console: Console, credentials: Credentials, spool: Path) -> None:
+    """Run the pipeline for each product. This is all that a program does to be traced."""
+    xray.configure(
+        api_key=credentials.api_key,
+        base_url=credentials.base_url,
+        project_id=credentials.project_id,
+        spool_dir=spool,
+    )
+    started = time.monotonic()
+    answered, without_answer = run_pipeline(console)
+    seconds = time.monotonic() - started
+    result = xray.flush(timeout_seconds=FLUSH_TIMEOUT_SECONDS)
+    if result.pending or result.dropped:
+        raise DemoFailed(f"{result.pending} events were not delivered, and of others were lost: {result.dropped}.")
+    if not result.delivered:
+        raise DemoFailed("Nothing was recorded; is XRAY_ENABLED set to 0?")
+    console.print(
+        f"{answered} products have a competitor, {without_answer} has none: {seconds:.1f} s. "
+        f"The server has {result.delivered} events.\n"
+    )
+
+
+def run_pipeline(console: Console) -> tuple[int, int]:
+    """Look for the competitor of each of our products; tell how many have one, and how many have none."""
+    catalogue, market_notes = Catalogue(), MarketNotes()
+    with (FOLDER / "our_products.csv").open(encoding="utf-8", newline="") as file:
+        products = [(row["title"], row["category"]) for row in csv.DictReader(file)]
+    without_answer = 0
+    for title, category in track(products, "Looking for competitors", console=console):
+        try:
+            asyncio.run(discover(title, category, catalogue, market_notes))
+        except NoCompetitor:
+            without_answer += 1
+    return len(products) - without_answer, without_answer
+
+
+def show_one_trace(console: Console, reader: Reader) -> None:
+    """Show a run that went well, every value as it was recorded."""
+    console.rule("One run, step by step", align="left")
+    trace_id = reader.traces_where({"metadata.product": "Steel bottle"})[0]["traceId"]
+    found = reader.trace(trace_id)
+    console.print(trace_tree(found["trace"], found["steps"], lambda data_id: reader.value(trace_id, data_id)))
+
+
+def show_the_fault(console: Console, reader: Reader) -> None:
+    """Ask which runs ranked without a context, and what they have in common."""
+    console.print()
+    console.rule("Which runs ranked their candidates without any context?", align="left")
+    console.print(f'POST /api/v1/projects/…/query  {{"filter": {EMPTY_CONTEXT}}}\n'.replace("'", '"'), style="dim")
+    steps = reader.steps_where(EMPTY_CONTEXT)
+    if not steps:
+        raise DemoFailed("the query for the runs with an empty context found none, and there are some.")
+    trace_ids = [step["traceId"] for step in steps]
+    traces = {trace["traceId"]: trace for trace in reader.traces_where({"traceId": {"$in": trace_ids}})}
+    console.print(faults_table(steps, traces))
+    categories = sorted({trace["metadata"]["category"] for trace in traces.values()})
+    console.print(
+        f"\n{len(steps)} runs, all green, all of the category [red]{' and '.join(categories)}[/]: "
+        "look_up_market_notes found nothing for it,\nraised nothing, and the ranking did without."
+    )
+
+
+def show_the_schema(console: Console, reader: Reader) -> None:
+    """Show what can be asked for, as the server learned it from what came."""
+    console.print()
+    console.rule("What the steps' metadata looks like (nobody declared it)", align="left")
+    console.print(schema_tree(reader.schema()))
+
+
+def show_where_to_look_next(console: Console) -> None:
+    """Name the next things to try."""
+    console.print()
+    console.rule("Next", align="left")
+    console.print("  make up                 keeps a server on http://localhost:3000; its API is described at /docs")
+    console.print("  README.md               traces your own function in three lines")
+    console.print("  examples/competitor_discovery.py   the pipeline that ran here; line for line what you saw")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

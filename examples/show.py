@@ -1,0 +1,98 @@
+"""What the demo prints: a trace as a numbered tree, a query's results as a table, the schema as a tree."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+__all__ = ["faults_table", "schema_tree", "trace_tree"]
+
+Document = Mapping[str, Any]
+ReadValue = Callable[[str], object]
+"""Gives the captured value that has this data id."""
+
+PREVIEW_CHARACTERS = 58  # with what stands before it, a line fits into 100 columns
+ARROWS = {"input": "[green]→[/]", "output": "[magenta]←[/]"}
+
+
+def trace_tree(trace: Document, steps: Iterable[Document], read: ReadValue) -> Tree:
+    """Draw a trace: each step under the one that it ran in, with its duration, inputs and output."""
+    product = escape(str(trace["metadata"]["product"]))
+    root = Tree(f"[bold]{escape(trace['name'])}[/]  {product}  {_status(trace['status'])}", guide_style="dim")
+    children: dict[str | None, list[Document]] = defaultdict(list)
+    for step in steps:
+        children[step.get("parentStepId")].append(step)
+    _add_steps(root, None, children, read)
+    return root
+
+
+def _add_steps(
+    tree: Tree, parent_id: str | None, children: Mapping[str | None, list[Document]], read: ReadValue
+) -> None:
+    for step in children.get(parent_id, ()):
+        duration = f"[dim]{step['durationMs']:.1f} ms[/]"
+        branch = tree.add(f"[bold cyan]{step['stepNumber']}[/] [bold]{escape(step['stepName'])}[/]  {duration}")
+        for artifact in step["artifacts"]:
+            branch.add(_artifact_line(step, artifact, read))
+        _add_steps(branch, step["stepId"], children, read)
+
+
+def _artifact_line(step: Document, artifact: Document, read: ReadValue) -> Text:
+    arrow = Text.from_markup(ARROWS.get(artifact["type"], "·"))
+    summary = step["inputs"].get(artifact["key"], {}) if artifact["type"] == "input" else step["output"]
+    length = summary.get("length")
+    size = f"{summary['type']}[{length}]" if isinstance(length, int) else summary["type"]
+    style = "bold red" if length == 0 else "yellow"
+    value = _preview(read(artifact["dataId"]))
+    return Text.assemble(arrow, " ", artifact["key"], " ", (size, style), " ", (value, "dim"))
+
+
+def _preview(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, bytes) else f"{len(value)} bytes"
+    return text if len(text) <= PREVIEW_CHARACTERS else text[: PREVIEW_CHARACTERS - 1] + "…"
+
+
+def _status(status: str) -> str:
+    colour = {"success": "green", "failure": "red"}.get(status, "yellow")
+    return f"[{colour}]{status}[/]"
+
+
+def faults_table(steps: Iterable[Document], traces: Mapping[str, Document]) -> Table:
+    """List the steps that a query found, each with what its trace tells of the run."""
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for column in ("step", "product", "category", "context", "candidates", "selected all the same", "status"):
+        table.add_column(column, no_wrap=True)
+    for step in steps:
+        trace = traces[step["traceId"]]
+        metadata = trace["metadata"]
+        table.add_row(
+            f"{step['stepNumber']} {escape(step['stepName'])}",
+            escape(metadata["product"]),
+            f"[red]{escape(metadata['category'])}[/]",
+            f"[bold red]{step['inputs']['context']['length']} notes[/]",
+            str(step["inputs"]["candidates"]["length"]),
+            escape(metadata["selectedTitle"]),
+            _status(trace["status"]),
+        )
+    return table
+
+
+def schema_tree(schema: Document) -> Padding:
+    """Draw the metadata's shape."""
+    root = Tree("step metadata", guide_style="dim")
+    _add_fields(root, schema)
+    return Padding(root, (0, 0, 0, 2))
+
+
+def _add_fields(tree: Tree, fields: Document) -> None:
+    for name, shape in sorted(fields.items()):
+        if isinstance(shape, Mapping):
+            _add_fields(tree.add(escape(name)), shape)
+        else:
+            tree.add(f"{escape(name)}  [yellow]{escape(shape)}[/]")
