@@ -1,0 +1,65 @@
+"""Tests of the fields that have a column of their own, where an index helps."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xray_backend.query.fragment import FALSE, Fragment, any_of, bind, one_of
+from xray_backend.query.predicate import Member, Predicate, Range
+from xray_backend.query.values import is_number
+
+__all__ = ["COLUMNS", "Column", "column_condition"]
+
+COMPARISONS = {"gt": " > ", "gte": " >= ", "lt": " < ", "lte": " <= "}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that holds a field's value, or NULL where the field is null or missing."""
+
+    name: str
+    holds: Literal["text", "number"]
+
+
+_STEP_COLUMNS = {
+    "_id": Column("oid", "text"),
+    "stepId": Column("step_id", "text"),
+    "traceId": Column("trace_id", "text"),
+    "projectId": Column("project_id", "text"),
+    "stepName": Column("step_name", "text"),
+    "stepNumber": Column("step_number", "number"),
+    "timestamp": Column("timestamp_ms", "number"),
+}
+_TRACE_COLUMNS = {
+    "_id": Column("oid", "text"),
+    "traceId": Column("trace_id", "text"),
+    "projectId": Column("project_id", "text"),
+    "status": Column("status", "text"),
+    "createdAt": Column("created_at_ms", "number"),
+    "endedAt": Column("ended_at_ms", "number"),
+}
+COLUMNS: dict[str, dict[str, Column]] = {"steps": _STEP_COLUMNS, "traces": _TRACE_COLUMNS}
+
+
+def column_condition(column: Column, predicate: Predicate) -> Fragment:
+    """Return the test of a column; values of a type that the column never holds match nothing."""
+    if isinstance(predicate, Range):
+        return _range(column, predicate)
+    return _membership(column, predicate)
+
+
+def _membership(column: Column, member: Member) -> Fragment:
+    values = member.strings if column.holds == "text" else member.numbers
+    nulls = Fragment(f"{column.name} IS NULL") if member.has_null else FALSE
+    present = _if_present(column, one_of(Fragment(column.name), values)) if values else FALSE
+    return any_of([nulls, present])
+
+
+def _range(column: Column, test: Range) -> Fragment:
+    bound = test.bound
+    if isinstance(bound, (dict, list)) or is_number(bound) != (column.holds == "number"):
+        return FALSE
+    return _if_present(column, Fragment(column.name + COMPARISONS[test.operator]) + bind(bound))
+
+
+def _if_present(column: Column, condition: Fragment) -> Fragment:
+    return Fragment(f"({column.name} IS NOT NULL AND ") + condition + Fragment(")")

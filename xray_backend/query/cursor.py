@@ -1,0 +1,70 @@
+"""Cursors: where a page of a query ended, in a text that only this server can make and only that query can use.
+
+The text is a position and a MAC over the position and the query, under a key derived from the server's secret. A
+hash of the query alone would tell the cursors of two queries apart as well, but anyone could then make one up; with
+the MAC, a position that comes back is one that the server gave out. The key is derived, so that a MAC made here
+says nothing in another place where the same secret signs.
+"""
+
+import base64
+import binascii
+import hmac
+from typing import TypeAlias
+
+import msgspec
+
+from xray_backend.errors import BadRequest
+
+__all__ = ["CursorCodec", "Position", "binding"]
+
+Position: TypeAlias = tuple[int, str]
+"""Where a page ended: the time in milliseconds and the `_id` of its last document."""
+
+# Half of SHA-256: beyond guessing, and the cursor stays short in a URL.
+_MAC_BYTES = 16
+# Four times a cursor of today; nothing longer is worth decoding.
+_LONGEST = 256
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(tuple[int, str])
+
+
+def binding(project_id: str, collection: str, query: object) -> bytes:
+    """Return what makes two queries the same: project, collection and all else that chooses or orders the rows."""
+    return _encoder.encode([project_id, collection, query])
+
+
+class CursorCodec:
+    """Makes and reads cursors under one secret, which all processes of a server share."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = hmac.digest(secret, b"xray-trace query cursor 1", "sha256")
+
+    def encode(self, position: Position, binding: bytes) -> str:
+        """Return the cursor of a position in the query of this binding."""
+        payload = _encoder.encode(position)
+        return base64.urlsafe_b64encode(self._mac(payload, binding) + payload).rstrip(b"=").decode()
+
+    def decode(self, text: str, binding: bytes) -> Position:
+        """Return the position. Raises `BadRequest` if the cursor is not this server's or not of this query."""
+        mac, payload = _taken_apart(text)
+        if not hmac.compare_digest(mac, self._mac(payload, binding)):
+            raise BadRequest(
+                "The cursor belongs to another query or was altered; use the nextCursor of this very query, unchanged."
+            )
+        return _decoder.decode(payload)
+
+    def _mac(self, payload: bytes, binding: bytes) -> bytes:
+        # The payload is JSON without line ends, so the parts cannot run into each other.
+        return hmac.digest(self._key, payload + b"\n" + binding, "sha256")[:_MAC_BYTES]
+
+
+def _taken_apart(text: str) -> tuple[bytes, bytes]:
+    try:
+        letters = text[:_LONGEST].encode("ascii")
+        raw = base64.b64decode(letters + b"=" * (-len(letters) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raw = b""
+    if len(text) > _LONGEST or len(raw) <= _MAC_BYTES:
+        raise BadRequest("The cursor is not one of this server's; use the nextCursor of the page before.")
+    return raw[:_MAC_BYTES], raw[_MAC_BYTES:]

@@ -1,0 +1,28 @@
+"""How large a filter may be."""
+
+from dataclasses import dataclass
+
+__all__ = ["QueryLimits"]
+
+
+@dataclass(frozen=True)
+class QueryLimits:
+    """Bounds that keep one query from costing what a thousand should."""
+
+    max_depth: int = 50
+    """As deep as metadata may be, so that any stored value can be asked for whole."""
+
+    max_clauses: int = 100
+    """Each is one test a row; far from the 1,000 levels to which SQLite nests expressions."""
+
+    max_list_length: int = 1000
+    """As many values as one `$in` can take from an answer of the largest page."""
+
+    max_values: int = 5000
+    """Values in the whole filter, nested ones included; twice that many parameters stay below SQLite's 32,766."""
+
+    max_path_parts: int = 51
+    """The stored field and then as many keys as metadata may be deep."""
+
+    max_path_bytes: int = 1000
+    """Three times the longest path seen in practice; a path is bound a few times a clause."""

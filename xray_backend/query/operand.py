@@ -1,0 +1,117 @@
+"""The values in a filter: checked against the limits, and on dates and ids read as such."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Annotated
+
+import msgspec
+
+from xray_backend.errors import BadRequest
+from xray_backend.ids import is_valid_object_id
+from xray_backend.query.limits import QueryLimits
+from xray_backend.query.tree import Date, Path, Value
+from xray_backend.query.values import is_number
+
+__all__ = ["OperandReader"]
+
+_DATE_FIELDS = frozenset({"timestamp", "createdAt", "endedAt"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_ZonedTime = Annotated[datetime, msgspec.Meta(tz=True)]
+
+# The last times that a JavaScript client can name, 100 million days either side of the epoch.
+_LARGEST_TIME_MS = 8_640_000_000_000_000
+_LARGEST_INTEGER = 2**63 - 1
+
+
+class OperandReader:
+    """Reads the values of one filter, and counts them."""
+
+    def __init__(self, limits: QueryLimits) -> None:
+        self._limits = limits
+        self._left = limits.max_values
+
+    def read(self, path: Path, value: object) -> Value:
+        """Return what the path is compared with. Raises `BadRequest` if that cannot be."""
+        if value is not None and len(path) == 1:
+            if path[0] in _DATE_FIELDS:
+                self._count()
+                return _read_date(path[0], value)
+            if path[0] == "_id":
+                self._count()
+                return _read_object_id(value)
+        return self._checked(".".join(path), value, 1)
+
+    def read_list(self, path: Path, operator: str, values: object) -> tuple[Value, ...]:
+        """Return the values of `$in` or `$nin`. Raises `BadRequest` if they are not a list of comparable values."""
+        where = ".".join(path)
+        if not isinstance(values, list):
+            raise BadRequest(f"{operator} on '{where}' needs a list of values.")
+        self._check_length(where, values)
+        if any(isinstance(value, dict) and next(iter(value), "").startswith("$") for value in values):
+            raise BadRequest(f"{operator} on '{where}' takes values, not operators.")
+        return tuple(self.read(path, value) for value in values)
+
+    def _checked(self, where: str, value: object, depth: int) -> Value:
+        self._count()
+        if value is None or isinstance(value, (bool, float)):
+            return value
+        if isinstance(value, int):
+            return _checked_integer(where, value)
+        if isinstance(value, str):
+            return _checked_string(where, value)
+        if depth > self._limits.max_depth:
+            raise BadRequest(f"The value for '{where}' is nested more than {self._limits.max_depth} levels deep.")
+        if isinstance(value, list):
+            self._check_length(where, value)
+            return [self._checked(where, item, depth + 1) for item in value]
+        if isinstance(value, dict):
+            return {
+                _checked_string(where, str(key)): self._checked(where, item, depth + 1) for key, item in value.items()
+            }
+        raise BadRequest(f"The value for '{where}' is not a JSON value.")
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise BadRequest(f"The filter holds more than {self._limits.max_values} values.")
+
+    def _check_length(self, where: str, values: list[object]) -> None:
+        if len(values) > self._limits.max_list_length:
+            raise BadRequest(f"A list for '{where}' holds more than {self._limits.max_list_length} values.")
+
+
+def _checked_integer(where: str, value: int) -> int:
+    if not -_LARGEST_INTEGER - 1 <= value <= _LARGEST_INTEGER:
+        raise BadRequest(
+            f"An integer for '{where}' has more than 64 bits; such integers are stored as strings: ask for the string."
+        )
+    return value
+
+
+def _checked_string(where: str, value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadRequest(f"A string for '{where}' holds half of a surrogate pair, which is not Unicode text.") from None
+    return value
+
+
+def _read_date(field: str, value: object) -> Date:
+    refusal = BadRequest(
+        f"'{field}' is a time: give milliseconds since 1970, or ISO 8601 text with an offset, or null."
+    )
+    if isinstance(value, str):
+        try:
+            return Date((msgspec.convert(value, _ZonedTime) - _EPOCH) // timedelta(milliseconds=1))
+        except msgspec.ValidationError:
+            raise refusal from None
+    if not isinstance(value, (int, float)) or not is_number(value):
+        raise refusal
+    if not -_LARGEST_TIME_MS <= value <= _LARGEST_TIME_MS:
+        raise BadRequest(f"The number of milliseconds for '{field}' is beyond every calendar.")
+    return Date(int(value // 1))
+
+
+def _read_object_id(value: object) -> str:
+    if isinstance(value, str) and is_valid_object_id(value.lower()):
+        return value.lower()
+    raise BadRequest("'_id' is compared with a text of 24 hexadecimal digits, or with null.")

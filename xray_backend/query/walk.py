@@ -1,0 +1,51 @@
+"""Which values a dotted path reaches in a document; arrays on the way are entered, as MongoDB enters them."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from xray_backend.query.tree import Path
+
+__all__ = ["MISSING", "Missing", "reached"]
+
+
+class Missing:
+    """The type of `MISSING`."""
+
+
+MISSING: Final = Missing()
+"""Stands for the value of a path that ends nowhere. Null matches it; `$exists` does not."""
+
+
+def reached(value: object, path: Path) -> Iterator[object]:
+    """Yield the values at the end of the path.
+
+    An array at the end yields its elements and then itself. An array on the way yields what the rest of the path
+    reaches in each element that is an object, and in the element whose index the path names.
+    """
+    for depth, key in enumerate(path):
+        if isinstance(value, list):
+            yield from _reached_in_array(value, path[depth:])
+            return
+        value = value.get(key, MISSING) if isinstance(value, dict) else MISSING
+    if isinstance(value, list):
+        yield from value
+    yield value
+
+
+def _reached_in_array(array: list[object], path: Path) -> Iterator[object]:
+    for index, element in enumerate(array):
+        is_named = path[0] == str(index)
+        if isinstance(element, dict):
+            yield from reached(element, path)
+        if is_named:
+            yield from _reached_by_index(element, path[1:])
+
+
+def _reached_by_index(element: object, path: Path) -> Iterator[object]:
+    """Go on below an element that the path names; one at the end is not entered, were it an array."""
+    if not path:
+        yield element
+    elif isinstance(element, dict):
+        yield from reached(element, path)
+    elif isinstance(element, list):
+        yield from _reached_in_array(element, path)
