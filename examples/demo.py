@@ -59,10 +59,10 @@ def main() -> int:
 
 def run(console: Console) -> None:
     """Go through the demo's chapters, with a server that lives as long as they take."""
-    with temporary_directory() as folder:
+    with tempfile.TemporaryDirectory(prefix="xray-demo-") as folder:
         console.print("Starting a server on a free port …", style="dim")
-        with LocalServer(folder / "server") as credentials:
-            record(console, credentials, folder / "spool")
+        with LocalServer(Path(folder) / "server") as credentials, tracing(credentials, Path(folder) / "spool"):
+            record(console)
             reader = Reader(credentials.base_url, credentials.project_id, credentials.email, credentials.password)
             show_one_trace(console, reader)
             show_the_fault(console, reader)
@@ -71,23 +71,22 @@ def run(console: Console) -> None:
 
 
 @contextmanager
-def temporary_directory() -> Iterator[Path]:
-    """Lend a directory; the SDK lets go of its files in it before it is removed."""
-    with tempfile.TemporaryDirectory(prefix="xray-demo-") as folder:
-        try:
-            yield Path(folder)
-        finally:
-            xray.shutdown(timeout_seconds=0)
-
-
-def record(console: Console, credentials: Credentials, spool: Path) -> None:
-    """Run the pipeline for each product. This is all that a program does to be traced."""
+def tracing(credentials: Credentials, spool: Path) -> Iterator[None]:
+    """Send what is traced to this server, and let go of all files at the end."""
     xray.configure(
         api_key=credentials.api_key,
         base_url=credentials.base_url,
         project_id=credentials.project_id,
         spool_dir=spool,
     )
+    try:
+        yield
+    finally:
+        xray.shutdown(timeout_seconds=0)  # whatever is to be delivered has been by now
+
+
+def record(console: Console) -> None:
+    """Run the pipeline for each product, and wait until the server has all of it."""
     started = time.monotonic()
     answered, without_answer = run_pipeline(console)
     seconds = time.monotonic() - started
@@ -95,7 +94,7 @@ def record(console: Console, credentials: Credentials, spool: Path) -> None:
     if result.pending or result.dropped:
         raise DemoFailed(f"{result.pending} events were not delivered, and of others were lost: {result.dropped}.")
     if not result.delivered:
-        raise DemoFailed("Nothing was recorded; is XRAY_ENABLED set to 0?")
+        raise DemoFailed("nothing was recorded; is XRAY_ENABLED set to 0?")
     console.print(
         f"{answered} products have a competitor, {without_answer} has none: {seconds:.1f} s. "
         f"The server has {result.delivered} events.\n"
