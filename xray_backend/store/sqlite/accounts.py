@@ -1,0 +1,80 @@
+"""Accounts, projects and who belongs to them."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, cast
+
+from xray_backend.errors import Conflict
+from xray_backend.store.base import Project, User
+from xray_backend.store.sqlite.readers import Readers
+from xray_backend.store.sqlite.writer import Writer
+
+__all__ = ["Accounts"]
+
+_USER = "SELECT user_id, email, name, password_hash FROM users"
+_PROJECT = "SELECT p.project_id, p.oid, p.name, p.created_at_ms, p.updated_at_ms FROM projects p"
+
+
+class Accounts:
+    """The users' and projects' part of the store."""
+
+    def __init__(self, writer: Writer, readers: Readers, clock: Callable[[], int]) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._clock = clock
+
+    def create_user(self, user: User) -> None:
+        """Insert the user. Raises `Conflict` if the e-mail is taken."""
+        row = (user.user_id, user.email, user.name, user.password_hash, self._clock())
+
+        def insert(connection: sqlite3.Connection) -> None:
+            try:
+                connection.execute("INSERT INTO users VALUES (?, ?, ?, ?, ?)", row)
+            except sqlite3.IntegrityError as error:
+                raise Conflict("There is already an account with this e-mail.") from error
+
+        self._writer.run(insert)
+
+    def user_by_email(self, email: str) -> User | None:
+        """Find a user."""
+        return _user(self._readers.first(f"{_USER} WHERE email = ?", (email,)))
+
+    def user_by_id(self, user_id: str) -> User | None:
+        """Find a user."""
+        return _user(self._readers.first(f"{_USER} WHERE user_id = ?", (user_id,)))
+
+    def create_project(self, project: Project, owner_id: str) -> None:
+        """Insert the project and its owner."""
+        row = (project.project_id, project.object_id, project.name, project.created_at_ms, project.updated_at_ms)
+        member = (project.project_id, owner_id, "owner", self._clock())
+
+        def insert(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT INTO projects VALUES (?, ?, ?, ?, ?)", row)
+            connection.execute("INSERT INTO project_members VALUES (?, ?, ?, ?)", member)
+
+        self._writer.run(insert)
+
+    def projects_of(self, user_id: str) -> Sequence[Project]:
+        """List the user's projects, oldest first."""
+        rows = self._readers.all(
+            f"{_PROJECT} JOIN project_members m ON m.project_id = p.project_id WHERE m.user_id = ?"
+            " ORDER BY p.created_at_ms, p.oid",
+            (user_id,),
+        )
+        return [Project(*row) for row in rows]
+
+    def project(self, project_id: str) -> Project | None:
+        """Find a project."""
+        row = self._readers.first(f"{_PROJECT} WHERE p.project_id = ?", (project_id,))
+        return None if row is None else Project(*row)
+
+    def role(self, project_id: str, user_id: str) -> Literal["owner", "member"] | None:
+        """Look up the user's membership."""
+        row = self._readers.first(
+            "SELECT role FROM project_members WHERE project_id = ? AND user_id = ?", (project_id, user_id)
+        )
+        return None if row is None else cast("Literal['owner', 'member']", row[0])
+
+
+def _user(row: Any) -> User | None:
+    return None if row is None else User(*row)

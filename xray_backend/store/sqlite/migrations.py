@@ -1,0 +1,132 @@
+"""The layout of the database, version by version; the file says in `user_version` which one it has."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from xray_backend.errors import ConfigurationError
+from xray_backend.store.sqlite.connection import open_connection
+
+__all__ = ["MIGRATIONS", "migrate"]
+
+_FIRST: Final = """
+CREATE TABLE users (
+    user_id TEXT PRIMARY KEY,
+    email TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL
+);
+CREATE TABLE projects (
+    project_id TEXT PRIMARY KEY,
+    oid TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+);
+CREATE TABLE project_members (
+    project_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    joined_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (project_id, user_id)
+);
+CREATE INDEX project_members_by_user ON project_members (user_id);
+CREATE TABLE api_keys (
+    key_id TEXT PRIMARY KEY,
+    project_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    key_hash TEXT NOT NULL UNIQUE,
+    created_at_ms INTEGER NOT NULL,
+    last_used_at_ms INTEGER,
+    is_active INTEGER NOT NULL
+);
+CREATE INDEX api_keys_by_project ON api_keys (project_id);
+CREATE TABLE traces (
+    oid TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    trace_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    ended_at_ms INTEGER,
+    doc TEXT NOT NULL,
+    state TEXT NOT NULL,
+    UNIQUE (project_id, trace_id)
+);
+CREATE INDEX traces_newest ON traces (project_id, created_at_ms, oid);
+CREATE INDEX traces_by_status ON traces (project_id, status, created_at_ms, oid);
+CREATE TABLE steps (
+    oid TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    trace_id TEXT NOT NULL,
+    step_id TEXT NOT NULL,
+    step_name TEXT,
+    step_number INTEGER,
+    timestamp_ms INTEGER NOT NULL,
+    pending INTEGER NOT NULL,
+    doc TEXT NOT NULL,
+    UNIQUE (project_id, step_id)
+);
+CREATE INDEX steps_newest ON steps (project_id, timestamp_ms, oid);
+CREATE INDEX steps_by_trace ON steps (project_id, trace_id);
+CREATE TABLE data (
+    oid TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    data_id TEXT NOT NULL,
+    trace_id TEXT NOT NULL,
+    doc TEXT NOT NULL,
+    content BLOB,
+    UNIQUE (project_id, data_id)
+);
+CREATE TABLE schemas (
+    oid TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    step_name TEXT NOT NULL,
+    schema_hash TEXT NOT NULL,
+    shape TEXT NOT NULL,
+    last_seen_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (project_id, step_name, schema_hash)
+);
+"""
+
+MIGRATIONS: Final = (_FIRST,)
+"""The nth script (from 1) leads from version n - 1 to version n; none is ever changed once released."""
+
+
+def migrate(path: Path) -> None:
+    """Bring the file to the newest version, making it where it is missing. Several processes may do so at once.
+
+    Raises `ConfigurationError` if a newer program wrote it.
+    """
+    connection = open_connection(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        if _version(connection, path) < len(MIGRATIONS):
+            _apply(connection, path)
+    finally:
+        connection.close()
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise ConfigurationError(
+            f"The database {path} has version {version}, but this program knows versions up to {len(MIGRATIONS)}. "
+            "Start a newer xray-backend, or point XRAY_STORE_URL at another file."
+        )
+    return version
+
+
+def _apply(connection: sqlite3.Connection, path: Path) -> None:
+    """Run the missing scripts in one transaction; the version is read again, another process may have been first."""
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        for script in MIGRATIONS[_version(connection, path) :]:
+            for statement in script.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

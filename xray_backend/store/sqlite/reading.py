@@ -1,0 +1,152 @@
+"""Reading traces, steps, data records and schemas back."""
+# ruff: noqa: S608 - what is put together are our own names and the compiled condition; every value is bound
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from xray_backend.clock import iso
+from xray_backend.query.sql import compile_condition
+from xray_backend.query.tree import Node
+from xray_backend.store.base import Collection, DataRecord, Json, Page, Position
+from xray_backend.store.sqlite.readers import Readers
+
+__all__ = ["Reading"]
+
+_TIME: Final[Mapping[Collection, str]] = {"steps": "timestamp_ms", "traces": "created_at_ms"}
+
+_STEPS_OF: Final = """
+SELECT CAST(steps.doc AS BLOB)
+FROM (SELECT rowid AS step FROM steps WHERE project_id = ? AND trace_id = ?
+      ORDER BY step_number IS NULL, step_number, timestamp_ms, step_id LIMIT ? OFFSET ?) AS page
+JOIN steps ON steps.rowid = page.step
+ORDER BY steps.step_number IS NULL, steps.step_number, steps.timestamp_ms, steps.step_id
+"""
+"""The inner query sorts row numbers alone, so that a long trace is not dragged whole through the sorter."""
+
+
+class _DataDocument(msgspec.Struct, rename="camel"):
+    data_id: str
+    trace_id: str
+    key: str
+    metadata: dict[str, Any]
+    content_type: str | None
+    size_bytes: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """Conditions that are joined by AND, and their parameters."""
+
+    sql: list[str]
+    parameters: list[object]
+
+    def add(self, sql: str, *parameters: object) -> None:
+        self.sql.append(sql)
+        self.parameters.extend(parameters)
+
+
+class Reading:
+    """The reading half of what the SDK sent."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    def traces(
+        self,
+        project_id: str,
+        *,
+        status: str | None,
+        start_ms: int | None,
+        end_ms: int | None,
+        limit: int,
+        after: Position | None,
+    ) -> Page:
+        """List traces, newest first."""
+        terms = _Terms(["project_id = ?"], [project_id])
+        if status is not None:
+            terms.add("status = ?", status)
+        if start_ms is not None:
+            terms.add("created_at_ms >= ?", start_ms)
+        if end_ms is not None:
+            terms.add("created_at_ms <= ?", end_ms)
+        return self._page("traces", terms, limit, after)
+
+    def query(
+        self, collection: Collection, project_id: str, condition: Node, *, limit: int, after: Position | None
+    ) -> Page:
+        """Find documents, newest first."""
+        compiled = compile_condition(condition, collection)
+        terms = _Terms(["project_id = ?"], [project_id])
+        terms.add(f"({compiled.sql})", *compiled.params)
+        return self._page(collection, terms, limit, after)
+
+    def trace(self, project_id: str, trace_id: str) -> Json | None:
+        """Find one trace."""
+        row = self._readers.first(
+            "SELECT CAST(doc AS BLOB) FROM traces WHERE project_id = ? AND trace_id = ?", (project_id, trace_id)
+        )
+        return None if row is None else row[0]
+
+    def steps_of(self, project_id: str, trace_id: str, *, limit: int, offset: int) -> Sequence[Json]:
+        """List a part of a trace's steps."""
+        return [row[0] for row in self._readers.all(_STEPS_OF, (project_id, trace_id, limit, offset))]
+
+    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
+        """List the records of these data ids, by data id."""
+        rows = self._readers.all(
+            "SELECT CAST(doc AS BLOB) FROM data WHERE project_id = ? AND trace_id = ?"
+            " AND data_id IN (SELECT value FROM json_each(?)) ORDER BY data_id",
+            (project_id, trace_id, msgspec.json.encode(list(data_ids)).decode()),
+        )
+        return [row[0] for row in rows]
+
+    def data(self, project_id: str, trace_id: str, data_id: str) -> DataRecord | None:
+        """Find one data record with its content."""
+        row = self._readers.first(
+            "SELECT doc, content FROM data WHERE project_id = ? AND trace_id = ? AND data_id = ?",
+            (project_id, trace_id, data_id),
+        )
+        if row is None:
+            return None
+        found = msgspec.json.decode(row[0], type=_DataDocument)
+        return DataRecord(**msgspec.structs.asdict(found), content=row[1])
+
+    def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
+        """List the shapes seen, by step name and hash."""
+        terms = _Terms(["project_id = ?"], [project_id])
+        if step_name is not None:
+            terms.add("step_name = ?", step_name)
+        rows = self._readers.all(
+            f"SELECT step_name, schema_hash, CAST(shape AS BLOB), last_seen_at_ms FROM schemas"
+            f" WHERE {' AND '.join(terms.sql)} ORDER BY step_name, schema_hash",
+            terms.parameters,
+        )
+        return [_schema(*row) for row in rows]
+
+    def _page(self, collection: Collection, terms: _Terms, limit: int, after: Position | None) -> Page:
+        time = _TIME[collection]
+        if after is not None:
+            terms.add(f"({time}, oid) < (?, ?)", *after)
+        rows = self._readers.all(
+            f"SELECT CAST(doc AS BLOB), {time}, oid FROM {collection} WHERE {' AND '.join(terms.sql)}"
+            f" ORDER BY {time} DESC, oid DESC LIMIT ?",
+            (*terms.parameters, limit + 1),
+        )
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return Page([row[0] for row in rows], (rows[-1][1], rows[-1][2]) if more and rows else None)
+
+
+def _schema(step_name: str, schema_hash: str, shape: bytes, last_seen_at_ms: int) -> Json:
+    return msgspec.json.encode(
+        {
+            "stepName": step_name,
+            "schemaHash": schema_hash,
+            "schemaShape": msgspec.Raw(shape),
+            "lastSeenAt": iso(last_seen_at_ms),
+        }
+    )

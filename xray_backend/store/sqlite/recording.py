@@ -1,0 +1,150 @@
+"""Storing a batch of events: what can be encoded is encoded in the caller's thread, the rest in the writer's."""
+
+import math
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from xray_backend.clock import iso
+from xray_backend.ids import new_object_id
+from xray_backend.store.base import DataRecord, EventBatch, SchemaSighting, StepRecord, TraceEvent, WriteResult
+from xray_backend.store.sqlite.merging import merge_trace
+from xray_backend.store.sqlite.writer import Writer
+from xray_backend.store.trace_state import seen_at
+
+__all__ = ["Recording"]
+
+_STEP: Final = """
+INSERT INTO steps (oid, project_id, trace_id, step_id, step_name, step_number, timestamp_ms, pending, doc)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (project_id, step_id) DO UPDATE SET
+    trace_id = excluded.trace_id, step_name = excluded.step_name, step_number = excluded.step_number,
+    timestamp_ms = excluded.timestamp_ms, pending = 0,
+    doc = substr(excluded.doc, 1, 8) || steps.oid || substr(excluded.doc, 33)
+WHERE steps.pending AND NOT excluded.pending
+"""
+"""A final step takes a pending one's place and `_id`; a document begins with `{"_id":"` and its 24 digits."""
+
+_DATA: Final = """
+INSERT INTO data (oid, project_id, data_id, trace_id, doc, content) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (project_id, data_id) DO NOTHING
+"""
+
+_SCHEMA: Final = """
+INSERT INTO schemas (oid, project_id, step_name, schema_hash, shape, last_seen_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (project_id, step_name, schema_hash) DO UPDATE SET
+    last_seen_at_ms = max(last_seen_at_ms, excluded.last_seen_at_ms)
+"""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A batch, ready to be written."""
+
+    project_id: str
+    traces: dict[str, list[TraceEvent]]
+    steps: list[tuple[object, ...]]
+    data: list[tuple[object, ...]]
+    schemas: list[tuple[object, ...]]
+
+    def write(self, connection: sqlite3.Connection) -> WriteResult:
+        """Write all of it in the open transaction."""
+        for trace_id, events in self.traces.items():
+            merge_trace(connection, self.project_id, trace_id, events)
+        stored = _insert(connection, _STEP, self.steps) + _insert(connection, _DATA, self.data)
+        _insert(connection, _SCHEMA, self.schemas)
+        return WriteResult(stored=stored, repeated=len(self.steps) + len(self.data) - stored)
+
+
+class Recording:
+    """The writing half of what the SDK sends."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def write(self, batch: EventBatch) -> WriteResult:
+        """Store the batch as a whole, or nothing of it."""
+        project = batch.project_id
+        rows = _Rows(
+            project,
+            _by_trace(batch.traces, batch.steps),
+            [_step_row(project, step) for step in batch.steps],
+            [_data_row(project, record) for record in batch.data],
+            [_schema_row(project, sighting) for sighting in batch.schemas],
+        )
+        return self._writer.run(rows.write)
+
+
+def _insert(connection: sqlite3.Connection, sql: str, rows: list[tuple[object, ...]]) -> int:
+    return connection.executemany(sql, rows).rowcount if rows else 0
+
+
+def _by_trace(events: Iterable[TraceEvent], steps: Iterable[StepRecord]) -> dict[str, list[TraceEvent]]:
+    """Group by trace, in one fixed order of traces; of all steps of a trace only the earliest tells it anything."""
+    groups: dict[str, list[TraceEvent]] = {}
+    for event in events:
+        groups.setdefault(event.trace_id, []).append(event)
+    earliest: dict[str, float] = {}
+    for step in steps:
+        known = earliest.get(step.trace_id)
+        if known is None or step.timestamp_ms < known:
+            earliest[step.trace_id] = step.timestamp_ms
+    for trace_id, time_ms in earliest.items():
+        groups.setdefault(trace_id, []).append(seen_at(trace_id, time_ms))
+    return groups
+
+
+def _step_row(project_id: str, step: StepRecord) -> tuple[object, ...]:
+    object_id = new_object_id()
+    document = {
+        "_id": object_id,
+        "stepId": step.step_id,
+        "traceId": step.trace_id,
+        "projectId": project_id,
+        **step.document,
+        "timestamp": iso(step.timestamp_ms),
+        "__v": 0,
+    }
+    return (
+        object_id,
+        project_id,
+        step.trace_id,
+        step.step_id,
+        step.step_name,
+        step.step_number,
+        math.floor(step.timestamp_ms),
+        int(step.pending),
+        _text(document),
+    )
+
+
+def _data_row(project_id: str, record: DataRecord) -> tuple[object, ...]:
+    object_id = new_object_id()
+    document = {
+        "_id": object_id,
+        "dataId": record.data_id,
+        "traceId": record.trace_id,
+        "projectId": project_id,
+        "key": record.key,
+        "metadata": record.metadata,
+        "dataPath": f"{project_id}/{record.data_id}",
+        "contentType": record.content_type,
+        "sizeBytes": record.size_bytes,
+        "sha256": record.sha256,
+        "__v": 0,
+    }
+    return (object_id, project_id, record.data_id, record.trace_id, _text(document), record.content)
+
+
+def _schema_row(project_id: str, sighting: SchemaSighting) -> tuple[object, ...]:
+    shape = _text(sighting.schema_shape)
+    return (new_object_id(), project_id, sighting.step_name, sighting.schema_hash, shape, sighting.seen_at_ms)
+
+
+def _text(document: object) -> str:
+    return _encode(document).decode()

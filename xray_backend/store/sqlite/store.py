@@ -1,0 +1,142 @@
+"""SqliteStore: the whole store in one file, for one machine."""
+# ruff: noqa: D102 - the methods' docstrings are the port's, in store/base.py
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from xray_backend.clock import now_ms
+from xray_backend.query.tree import Node
+from xray_backend.store.base import (
+    ApiKey,
+    Collection,
+    DataRecord,
+    EventBatch,
+    Json,
+    KeyOwner,
+    Page,
+    Position,
+    Project,
+    Store,
+    User,
+    WriteResult,
+)
+from xray_backend.store.sqlite.accounts import Accounts
+from xray_backend.store.sqlite.failures import translated
+from xray_backend.store.sqlite.keys import Keys
+from xray_backend.store.sqlite.migrations import migrate
+from xray_backend.store.sqlite.readers import Readers
+from xray_backend.store.sqlite.reading import Reading
+from xray_backend.store.sqlite.recording import Recording
+from xray_backend.store.sqlite.writer import Writer
+
+__all__ = ["SqliteStore"]
+
+_QUERY_TIMEOUT_SECONDS: Final = 10.0
+"""Long enough to scan a million documents once, short enough that the client's own time limit does not come first."""
+
+
+class SqliteStore(Store):
+    """Threads may share it, and several processes the file.
+
+    Making one makes the file and brings it to the newest layout. It holds no thread and no connection before its
+    first use, so that a program which forks its workers may make it in front.
+
+    Raises `ConfigurationError` if a newer program wrote the file, `Unavailable` if it cannot be opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], int] = now_ms,
+        query_timeout_seconds: float = _QUERY_TIMEOUT_SECONDS,
+    ) -> None:
+        with translated():
+            migrate(path)
+        self._writer = Writer(path)
+        self._readers = Readers(path, query_timeout_seconds)
+        self._accounts = Accounts(self._writer, self._readers, clock)
+        self._keys = Keys(self._writer, self._readers)
+        self._recording = Recording(self._writer)
+        self._reading = Reading(self._readers)
+
+    def create_user(self, user: User) -> None:
+        self._accounts.create_user(user)
+
+    def user_by_email(self, email: str) -> User | None:
+        return self._accounts.user_by_email(email)
+
+    def user_by_id(self, user_id: str) -> User | None:
+        return self._accounts.user_by_id(user_id)
+
+    def create_project(self, project: Project, owner_id: str) -> None:
+        self._accounts.create_project(project, owner_id)
+
+    def projects_of(self, user_id: str) -> Sequence[Project]:
+        return self._accounts.projects_of(user_id)
+
+    def project(self, project_id: str) -> Project | None:
+        return self._accounts.project(project_id)
+
+    def role(self, project_id: str, user_id: str) -> Literal["owner", "member"] | None:
+        return self._accounts.role(project_id, user_id)
+
+    def create_key(self, key: ApiKey) -> None:
+        self._keys.create(key)
+
+    def keys_of(self, project_id: str) -> Sequence[ApiKey]:
+        return self._keys.of_project(project_id)
+
+    def key_owner(self, key_hash: str) -> KeyOwner | None:
+        return self._keys.owner(key_hash)
+
+    def revoke_key(self, project_id: str, key_id: str) -> bool:
+        return self._keys.revoke(project_id, key_id)
+
+    def touch_keys(self, last_used_at_ms: Mapping[str, int]) -> None:
+        self._keys.touch(last_used_at_ms)
+
+    def write(self, batch: EventBatch) -> WriteResult:
+        return self._recording.write(batch)
+
+    def traces(
+        self,
+        project_id: str,
+        *,
+        status: str | None,
+        start_ms: int | None,
+        end_ms: int | None,
+        limit: int,
+        after: Position | None,
+    ) -> Page:
+        return self._reading.traces(
+            project_id, status=status, start_ms=start_ms, end_ms=end_ms, limit=limit, after=after
+        )
+
+    def trace(self, project_id: str, trace_id: str) -> Json | None:
+        return self._reading.trace(project_id, trace_id)
+
+    def steps_of(self, project_id: str, trace_id: str, *, limit: int, offset: int) -> Sequence[Json]:
+        return self._reading.steps_of(project_id, trace_id, limit=limit, offset=offset)
+
+    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
+        return self._reading.data_of(project_id, trace_id, data_ids)
+
+    def data(self, project_id: str, trace_id: str, data_id: str) -> DataRecord | None:
+        return self._reading.data(project_id, trace_id, data_id)
+
+    def query(
+        self, collection: Collection, project_id: str, condition: Node, *, limit: int, after: Position | None
+    ) -> Page:
+        return self._reading.query(collection, project_id, condition, limit=limit, after=after)
+
+    def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
+        return self._reading.schemas(project_id, step_name)
+
+    def ping(self) -> None:
+        self._readers.first("SELECT 1 FROM users LIMIT 1")
+
+    def close(self) -> None:
+        self._writer.close()
+        self._readers.close()
