@@ -45,7 +45,7 @@ def test_settings_of_another_server_are_not_taken_over(tmp_path: Path, monkeypat
 
 def test_a_server_that_cannot_start_is_an_error_with_its_own_words(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("no directory")
-    with pytest.raises(ServerFailed, match="ended while it was starting; it said: .+"), LocalServer(tmp_path / "data"):
+    with pytest.raises(ServerFailed, match=r"ended while it was starting; it said: .+"), LocalServer(tmp_path / "data"):
         pytest.fail("it started")
 
 
