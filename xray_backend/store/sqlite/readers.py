@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from xray_backend.errors import Unavailable
+from xray_backend.query.sql import register_functions
 from xray_backend.store.sqlite.connection import open_connection
 from xray_backend.store.sqlite.failures import RETRY_AFTER_SECONDS, translated
 
@@ -60,11 +61,16 @@ class Readers:
             if self._closed:
                 raise Unavailable("The server is stopping; try again.", retry_after_seconds=RETRY_AFTER_SECONDS)
             connection = self._idle.pop() if self._idle else None
-        connection = connection or open_connection(self._path, read_only=True)
+        connection = connection or self._open()
         try:
             yield connection
         finally:
             self._take_back(connection)
+
+    def _open(self) -> sqlite3.Connection:
+        connection = open_connection(self._path, read_only=True)
+        register_functions(connection)
+        return connection
 
     def _take_back(self, connection: sqlite3.Connection) -> None:
         with self._lock:
