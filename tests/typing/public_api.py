@@ -115,8 +115,9 @@ def wrong_calls_are_errors() -> None:
 
 
 async def coroutines_keep_their_types() -> None:
-    assert_type(coroutine(2), Coroutine[Any, Any, float])
-    assert_type(await coroutine(2), float)
+    called = coroutine(2)
+    assert_type(called, Coroutine[Any, Any, float])
+    assert_type(await called, float)
     assert_type(await Shop().async_method(1), str)
     async for number in async_generator(2):
         assert_type(number, int)
