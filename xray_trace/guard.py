@@ -8,7 +8,6 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import CodeType, TracebackType
 
 __all__ = ["Guard", "from_signal_handler"]
@@ -43,13 +42,28 @@ class Guard:
             self._next_line = now + _SECONDS_BETWEEN_LINES
             self._report(f"xray_trace failed while {doing} ({type(error).__name__}); your program is not affected")
 
-    @contextmanager
-    def around(self, doing: str) -> Iterator[None]:
-        """Swallow what the block raises."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
-            self.swallow(error, doing)
+    def around(self, doing: str) -> "_Around":
+        """Swallow what the block of a `with` raises."""
+        return _Around(self, doing)
+
+
+class _Around:
+    __slots__ = ("_doing", "_guard")
+
+    def __init__(self, guard: Guard, doing: str) -> None:
+        self._guard = guard
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception) or from_signal_handler(error):
+            return False
+        self._guard.swallow(error, self._doing)
+        return True
 
 
 def from_signal_handler(error: BaseException) -> bool:

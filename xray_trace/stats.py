@@ -25,6 +25,10 @@ class Tally:
         """Count one more."""
         next(self._ticks)
 
+    def forget_lock(self) -> None:
+        """Replace, in a fork's child, the lock that a thread of the parent may have held."""
+        self._reading = threading.RLock()
+
     def value(self) -> int:
         """Return how often `add_one` was called."""
         with self._reading:
@@ -63,6 +67,10 @@ class Stats:
     """The book-keeping; `record_one` may be called from anywhere, the rest from the background or a slow path."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin at zero with new locks: in a fork's child the old ones may be held by a thread that is not there."""
         self._recorded = Tally()
         self._swallowed = Tally()
         self._lock = threading.RLock()
@@ -71,8 +79,14 @@ class Stats:
         self._delivered = 0
         self._handed_over = 0
         self._dropped: Counter[str] = Counter()
-        self.record_one = self._recorded.add_one
-        self.swallow_one = self._swallowed.add_one
+
+    def record_one(self) -> None:
+        """Count one recorded item."""
+        self._recorded.add_one()
+
+    def swallow_one(self) -> None:
+        """Count one error that the guard kept from the program."""
+        self._swallowed.add_one()
 
     def record(self, count: int) -> None:
         """Count items that the background found in a record, beyond the record's own event."""
@@ -114,6 +128,13 @@ class Stats:
                 handed_over=self._handed_over,
                 swallowed=self._swallowed.value(),
             )
+
+    def after_fork_in_child(self) -> None:
+        """Leave to the parent what is the parent's: what is pending here is handed over to it."""
+        self._lock = threading.RLock()
+        self._recorded.forget_lock()
+        self._swallowed.forget_lock()
+        self.hand_over(self.snapshot().pending)
 
     def flush_result(self) -> FlushResult:
         """Return the counts that a flush reports."""

@@ -1,0 +1,61 @@
+"""The current trace or step, and how it reaches another thread."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TypeVar
+
+__all__ = ["Scope", "carry", "get_scope", "set_scope"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Scope:
+    """What a step that starts now belongs to: a trace, or a step of it."""
+
+    __slots__ = ("__weakref__",)
+
+
+_scope: ContextVar[Scope | None] = ContextVar("xray_trace_scope", default=None)
+
+get_scope = _scope.get
+set_scope = _scope.set
+# Whoever sets the scope puts the former one back by `set_scope(former)`, not by a token: a token is refused in
+# another context, and a generator may be resumed in one.
+
+
+def carry(function: Callable[P, R]) -> Callable[P, R]:
+    """Bind a function to the current trace and step, for a thread or an executor that runs it later.
+
+    Threads and executors start with an empty context; what is carried is our own scope alone, nothing of the
+    user's context variables.
+    """
+    carried = get_scope()
+    if inspect.iscoroutinefunction(function):
+        return _carry_async(function, carried)
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        former = get_scope()
+        try:
+            set_scope(carried)
+            return function(*args, **kwargs)
+        finally:
+            set_scope(former)
+
+    return run
+
+
+def _carry_async(function: Callable[..., Any], carried: Scope | None) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        former = get_scope()
+        try:
+            set_scope(carried)
+            return await function(*args, **kwargs)
+        finally:
+            set_scope(former)
+
+    return run

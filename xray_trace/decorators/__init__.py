@@ -1,0 +1,1 @@
+"""`step` and `trace` in all their forms, on every kind of callable."""

@@ -1,0 +1,137 @@
+"""`step`: as decorator with and without arguments, and as context manager."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, TypeVar, overload
+
+from xray_trace.context import get_scope, set_scope
+from xray_trace.decorators.activity import StepActivity
+from xray_trace.decorators.blocks import Blocks
+from xray_trace.decorators.options import MetadataSource, Snapshot, StepOptions
+from xray_trace.decorators.targets import decorate
+from xray_trace.default import get_recorder, is_off_for_good
+from xray_trace.recorder.step import NO_STEP, Step
+
+__all__ = ["StepSpec", "step"]
+
+T = TypeVar("T")
+
+
+class StepSpec:
+    """What `step(…)` returns: decorates a callable, or makes the block of a `with` a step."""
+
+    def __init__(self, options: StepOptions) -> None:
+        self._options = options
+        self._blocks: Blocks[Step] = Blocks()
+
+    def __repr__(self) -> str:
+        """Show the name that was given."""
+        return f"<xray_trace.step {self._options.name!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the options; open blocks are this process's."""
+        return StepSpec, (self._options,)
+
+    def __call__(self, target: T) -> T:
+        """Return the target with its calls recorded; a class is changed in place and stays the same object."""
+        if is_off_for_good():
+            return target
+        prefix = self._options.name if isinstance(target, type) else None
+
+        def make_activity(function: Callable[..., Any], name: str) -> StepActivity:
+            options = self._options
+            if prefix:
+                options = replace(options, name=f"{prefix}.{name.rpartition('.')[2]}")
+            return StepActivity(function, options, name)
+
+        decorated: T = decorate(target, make_activity, self)
+        return decorated
+
+    def __enter__(self) -> Step:
+        """Begin a step that ends with the block."""
+        former = get_scope()
+        opened = self._open()
+        self._blocks.push(opened, former)
+        if opened is not NO_STEP:
+            set_scope(opened)
+        return opened
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Record the step; an exception goes on."""
+        opened, former = self._blocks.pop(get_scope())
+        set_scope(former)
+        opened.end(error)
+
+    async def __aenter__(self) -> Step:
+        """Begin a step that ends with the block."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Record the step; an exception goes on."""
+        self.__exit__(kind, error, traceback)
+
+    def _open(self) -> Step:
+        recorder = get_recorder()
+        if recorder is None:
+            return NO_STEP
+        with recorder.core.guard.around("starting a step"):
+            opened = recorder.start_step(self._options.name or "step")
+            opened.always = self._options.snapshot == "always"
+            opened.pickle = self._options.pickle
+            if not callable(self._options.metadata):
+                opened.add_metadata(self._options.metadata or {})
+            return opened
+        return NO_STEP
+
+
+@overload
+def step(
+    target: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    metadata: MetadataSource = None,
+    capture_inputs: bool | Iterable[str] = True,
+    ignore: Iterable[str] = (),
+    capture_output: bool = True,
+    snapshot: Snapshot = "auto",
+    pickle: bool | None = None,
+) -> StepSpec: ...
+
+
+@overload
+def step(target: T, /) -> T: ...
+
+
+def step(
+    target: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    metadata: MetadataSource = None,
+    capture_inputs: bool | Iterable[str] = True,
+    ignore: Iterable[str] = (),
+    capture_output: bool = True,
+    snapshot: Snapshot = "auto",
+    pickle: bool | None = None,
+) -> Any:
+    """Record each call of a callable, or the block of a `with`, as a step.
+
+    Works on functions, coroutine functions, generators and async generators, methods, class and static methods,
+    properties, classes (every public method), callable objects and partials. Nothing of ours is ever raised.
+
+    `name`, or a text as the only positional argument: what the step is called, else the callable's own name.
+    `metadata`: a mapping, or a function of the bound arguments (a dict) and the result that returns one.
+    `capture_inputs`: whether arguments are recorded, or the names of those that are; `ignore`: names that are not.
+    `capture_output`: whether the result is recorded.
+    `snapshot`: `"auto"` encodes very large values in the background, `"always"` at once, whatever it costs.
+    `pickle`: keep a cloudpickle beside a value that has no other encoding; it cannot be masked.
+    """
+    given = target if isinstance(target, str) else name
+    spec = StepSpec(StepOptions.of(given, metadata, capture_inputs, ignore, capture_output, snapshot, pickle))
+    return spec if target is None or isinstance(target, str) else spec(target)

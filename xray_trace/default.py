@@ -1,0 +1,86 @@
+"""The tracer that the decorators use where nobody made one."""
+
+import os
+import threading
+
+from xray_trace.recorder.recorder import Recorder
+from xray_trace.stats import FlushResult, StatsSnapshot
+from xray_trace.tracer import FLUSH_TIMEOUT_SECONDS, BaseTracer, NoopTracer, Tracer
+
+__all__ = ["configure", "flush", "get_recorder", "get_tracer", "install", "is_off_for_good", "shutdown", "stats"]
+
+_installed: BaseTracer | None = None
+_installing = threading.RLock()  # re-entrant: a signal handler's step may come while the first step makes the tracer
+
+
+def get_tracer() -> BaseTracer:
+    """Return the default tracer; the first call makes it from the environment."""
+    return _installed or _make_default()
+
+
+def get_recorder() -> Recorder | None:
+    """Return what to record with; None where tracing is off."""
+    return (_installed or _make_default()).recorder
+
+
+def is_off_for_good() -> bool:
+    """Tell whether the environment turns tracing off: then a decorator gives back the function itself."""
+    return os.environ.get("XRAY_ENABLED", "").strip().lower() in {"0", "false", "no", "off"}
+
+
+def install(tracer: BaseTracer) -> BaseTracer | None:
+    """Make this the default tracer; returns the former one, which goes on with what it has."""
+    global _installed
+    with _installing:
+        former, _installed = _installed, tracer
+    return former
+
+
+def configure(**options: object) -> Tracer:
+    """Make and install the default tracer; the former one, if any, sends what it has and stops.
+
+    Options that cannot be used are ignored with one warning in the log.
+    """
+    tracer = Tracer(**options)
+    former = install(tracer)
+    if former is not None:
+        _retire(former)
+    return tracer
+
+
+def flush(timeout_seconds: float = FLUSH_TIMEOUT_SECONDS) -> FlushResult:
+    """Send what was recorded; return when it is delivered, or at the deadline."""
+    return get_tracer().flush(timeout_seconds)
+
+
+def shutdown(timeout_seconds: float | None = None) -> FlushResult:
+    """Flush and stop; what cannot be sent by the deadline stays on disk. Idempotent."""
+    return get_tracer().shutdown(timeout_seconds)
+
+
+def stats() -> StatsSnapshot:
+    """Return where everything is that was recorded."""
+    return get_tracer().stats()
+
+
+def _make_default() -> BaseTracer:
+    with _installing:
+        if _installed is None:
+            made = _made_safely()
+            if _installed is None:  # a signal handler may have been quicker
+                install(made)
+        return _installed or made
+
+
+def _made_safely() -> BaseTracer:
+    try:
+        return Tracer()
+    except Exception:  # noqa: BLE001 - whatever the machine is like, the user's program goes on
+        return NoopTracer()
+
+
+def _retire(tracer: BaseTracer) -> None:
+    try:
+        threading.Thread(target=tracer.shutdown, name="xray-trace-retire", daemon=True).start()
+    except RuntimeError:  # the interpreter is exiting, and its own hook shuts the tracer down
+        return

@@ -1,0 +1,36 @@
+"""What traces and steps share: where records go, and how values are taken."""
+
+from collections.abc import Mapping
+
+from xray_trace.capture.capturer import Capturer
+from xray_trace.clock import Monotonic, WallClock, monotonic_seconds, wall_ms
+from xray_trace.events import Sink
+from xray_trace.guard import Guard
+from xray_trace.recorder.artifacts import ArtifactWriter
+
+__all__ = ["RecorderCore"]
+
+
+class RecorderCore:
+    """The collaborators of one tracer's traces and steps."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        capturer: Capturer,
+        guard: Guard,
+        *,
+        destination: str,
+        wall: WallClock = wall_ms,
+        monotonic: Monotonic = monotonic_seconds,
+    ) -> None:
+        self.sink = sink
+        self.capturer = capturer
+        self.guard = guard
+        self.artifacts = ArtifactWriter(capturer, destination)
+        self.wall_ms = wall
+        self.monotonic_seconds = monotonic
+
+    def encode_metadata(self, metadata: Mapping[str, object]) -> bytes:
+        """Return the metadata as a JSON object, masked."""
+        return self.capturer.metadata(metadata) if metadata else b"{}"

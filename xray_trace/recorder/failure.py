@@ -1,0 +1,37 @@
+"""An exception as metadata."""
+
+import traceback
+
+__all__ = ["describe_error"]
+
+_MAX_FRAMES = 50  # as many as show where a recursion began and ended
+_MAX_CHARACTERS = 8192  # an error's text must not crowd out the step that it belongs to
+
+
+def describe_error(error: BaseException, *, with_stack: bool = True) -> dict[str, object]:
+    """Return `error` (the message), `errorType` and, where asked for, `stack` (the innermost frame last)."""
+    kind = type(error)
+    described: dict[str, object] = {
+        "error": _message(error),
+        "errorType": f"{kind.__module__}.{kind.__qualname__}" if kind.__module__ != "builtins" else kind.__qualname__,
+    }
+    if with_stack:
+        described["stack"] = _stack(error)
+    return described
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:_MAX_CHARACTERS]
+    except Exception:  # noqa: BLE001 - a broken __str__ is the user's, and is not ours to raise
+        return "the message could not be read"
+
+
+def _stack(error: BaseException) -> str:
+    # Without source lines: reading files is not for the caller's thread.
+    frames = list(traceback.walk_tb(error.__traceback__))
+    lines = [f"{f.f_code.co_filename}:{line} in {f.f_code.co_name}" for f, line in frames]
+    if len(lines) > _MAX_FRAMES:
+        half = _MAX_FRAMES // 2
+        lines = [*lines[:half], f"... {len(lines) - 2 * half} frames ...", *lines[-half:]]
+    return "\n".join(lines)[-_MAX_CHARACTERS:]

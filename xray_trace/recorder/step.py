@@ -1,0 +1,166 @@
+"""Step: one piece of a trace's work, from its start to its end."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from xray_trace.context import Scope
+from xray_trace.events import Content, Part, Record, Role
+from xray_trace.ids import new_id
+from xray_trace.recorder.artifacts import Parts
+from xray_trace.recorder.core import RecorderCore
+from xray_trace.recorder.events import name_json, step_event
+from xray_trace.recorder.failure import describe_error
+from xray_trace.recorder.metadata import Metadata
+from xray_trace.recorder.trace import NO_TRACE, Trace
+
+__all__ = ["NO_STEP", "Step"]
+
+T = TypeVar("T")
+
+
+class Step(Scope):
+    """A step that runs; its methods never raise, and do nothing where the step is not recorded."""
+
+    __slots__ = (
+        "_core", "_ended", "_metadata", "_name_json", "_number", "_parent_id", "_parts", "_started_ms",
+        "_started_seconds", "_trace_is_own", "always", "name", "pickle", "step_id", "trace",
+    )  # fmt: skip
+
+    def __init__(
+        self, core: RecorderCore | None, trace: Trace, name: str, parent_id: str | None, *, trace_is_own: bool
+    ) -> None:
+        self._core = core
+        self.trace = trace
+        self.name = name
+        self.step_id = new_id()
+        self.always = False
+        self.pickle: bool | None = None
+        self._parent_id = parent_id
+        self._trace_is_own = trace_is_own
+        self._parts = Parts()
+        self._metadata: Metadata | None = None
+        self._ended = False
+        self._name_json = name_json(name)
+        if core is not None:
+            self._number = trace.next_number()
+            self._started_ms = core.wall_ms()
+            self._started_seconds = core.monotonic_seconds()
+
+    def __repr__(self) -> str:
+        """Show name and id."""
+        return f"<xray_trace.Step {self.name!r} {self.step_id}>"
+
+    @property
+    def core(self) -> RecorderCore | None:
+        """Return what the step records with; None where it is not recorded."""
+        return self._core
+
+    @property
+    def number(self) -> int | None:
+        """Return the step's number in its trace, from 1; None where it is not recorded."""
+        return self._number if self._core is not None else None
+
+    # -- what the user says of the step -----------------------------------------------------------------
+
+    def input(self, value: T, key: str = "input", metadata: Mapping[str, object] | None = None) -> T:
+        """Attach what went in; returns the value."""
+        self.attach(value, key, "input", metadata)
+        return value
+
+    def output(self, value: T, key: str = "return", metadata: Mapping[str, object] | None = None) -> T:
+        """Attach what came out; returns the value."""
+        self.attach(value, key, "output", metadata)
+        return value
+
+    def artifact(
+        self,
+        data: object,
+        key: str,
+        type: Role | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> str:
+        """Attach any value; returns its data id."""
+        return self.attach(data, key, type, metadata, tell_id=True) or new_id()
+
+    def annotate(self, **metadata: object) -> None:
+        """Add to the step's metadata."""
+        self.add_metadata(metadata)
+
+    # -- what the decorators do -------------------------------------------------------------------------
+
+    def attach(
+        self,
+        value: object,
+        key: str,
+        role: Role | None,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        tell_id: bool = False,
+    ) -> str | None:
+        """Capture a value now; returns its data id where it was asked for."""
+        core = self._core
+        if core is None:
+            return None
+        try:
+            part = core.artifacts.add(
+                self._parts,
+                self.trace.trace_id,
+                key,
+                value,
+                role,
+                metadata=metadata,
+                always=self.always,
+                pickle=self.pickle,
+                tell_id=tell_id,
+            )
+        except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
+            core.guard.swallow(error, f"capturing {key!r}")
+            return None
+        return part.data_id
+
+    def attach_encoded(self, key: str, role: Role | None, content: Content) -> None:
+        """Attach a value that is encoded already."""
+        part = Part(key, role, content.content_type, content.body, content.summary, b"{}")
+        self._parts.parts.append(part)
+
+    def add_metadata(self, metadata: Mapping[str, object]) -> None:
+        """Add to the step's metadata, as it is now."""
+        if self._core is not None and metadata:
+            with self._core.guard.around("annotating a step"):
+                if self._metadata is None:
+                    self._metadata = Metadata(self._core.capturer)
+                self._metadata.add(metadata)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Record the step; when this returns, it outlives the process. Only the first call counts."""
+        core = self._core
+        if core is None or self._ended:
+            return
+        self._ended = True
+        try:
+            self._put(core, error)
+        except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
+            core.guard.swallow(fault, f"recording the step {self.name!r}")
+        if self._trace_is_own:
+            self.trace.end(error)
+
+    def _put(self, core: RecorderCore, error: BaseException | None) -> None:
+        duration_seconds = core.monotonic_seconds() - self._started_seconds
+        if error is not None:
+            self.add_metadata(describe_error(error))
+        event = step_event(
+            "step" if error is None else "step-error",
+            step_id=self.step_id,
+            trace_id=self.trace.id_json,
+            name=self._name_json,
+            number=self._number,
+            at_ms=self._started_ms,
+            metadata=b"{}" if self._metadata is None else self._metadata.encode(),
+            parent_id=self._parent_id,
+            duration_ms=duration_seconds * 1000,
+        )
+        core.sink.put(Record(self.trace.trace_id, event, self._parts.parts), self._parts.late)
+
+
+NO_STEP = Step(None, NO_TRACE, "", None, trace_is_own=False)
+"""Stands in where nothing is recorded."""
