@@ -115,8 +115,7 @@ def wrong_calls_are_errors() -> None:
 
 
 async def coroutines_keep_their_types() -> None:
-    called = coroutine(2)
-    assert_type(called, Coroutine[Any, Any, float])
+    called: Coroutine[Any, Any, float] = coroutine(2)
     assert_type(await called, float)
     assert_type(await Shop().async_method(1), str)
     async for number in async_generator(2):
