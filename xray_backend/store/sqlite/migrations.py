@@ -69,7 +69,7 @@ CREATE TABLE steps (
     UNIQUE (project_id, step_id)
 );
 CREATE INDEX steps_newest ON steps (project_id, timestamp_ms, oid);
-CREATE INDEX steps_by_trace ON steps (project_id, trace_id);
+CREATE INDEX steps_by_trace ON steps (project_id, trace_id, timestamp_ms, oid);
 CREATE TABLE data (
     oid TEXT NOT NULL,
     project_id TEXT NOT NULL,

@@ -1,0 +1,159 @@
+"""Events become what the store takes: traces, steps, data records and the shapes of metadata."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal
+
+from xray_backend.clock import now_ms
+from xray_backend.ids import new_object_id
+from xray_backend.ingest.content import decoded
+from xray_backend.ingest.schema_memory import SchemaMemory
+from xray_backend.ingest.schemas import hash_of, shape_of
+from xray_backend.ingest.shapes import (
+    Artifact,
+    Data,
+    Event,
+    Step,
+    StepError,
+    TraceError,
+    TraceFailure,
+    TraceStart,
+    TraceSuccess,
+)
+from xray_backend.ingest.times import Time, to_ms
+from xray_backend.store.base import (
+    DataRecord,
+    EventBatch,
+    SchemaSighting,
+    StepRecord,
+    Store,
+    TraceEvent,
+    WriteResult,
+)
+
+__all__ = ["Processor"]
+
+
+class Processor:
+    """The last stage before the store; the same behind the API and behind a queue."""
+
+    def __init__(self, store: Store, clock: Callable[[], int] = now_ms, memory: SchemaMemory | None = None) -> None:
+        self._store = store
+        self._clock = clock
+        self._memory = memory or SchemaMemory()
+
+    def to_batch(self, project_id: str, events: Iterable[Event]) -> EventBatch:
+        """Sort checked events by what they become; the project is the caller's, whatever the events say."""
+        traces: list[TraceEvent] = []
+        steps: list[StepRecord] = []
+        data: list[DataRecord] = []
+        for event in events:
+            if isinstance(event, Data):
+                data.append(_data_record(event))
+            elif isinstance(event, (Step, StepError, TraceError)):
+                steps.append(_step_record(event))
+            else:
+                traces.append(_trace_event(event))
+        return EventBatch(project_id, traces, steps, data, self._sightings(steps))
+
+    def process(self, batch: EventBatch) -> WriteResult:
+        """Store a batch; durable when this returns, idempotent. Raises `Unavailable` if the store is away."""
+        due = self._memory.due(batch.project_id, batch.schemas)
+        result = self._store.write(dataclasses.replace(batch, schemas=due))
+        if due:
+            self._memory.remember(batch.project_id, due)
+        return result
+
+    def _sightings(self, steps: Iterable[StepRecord]) -> list[SchemaSighting]:
+        """List each shape once, of those steps that have a name under which it can be found."""
+        now = self._clock()
+        found: dict[tuple[str, str], SchemaSighting] = {}
+        for step in steps:
+            metadata = step.document["metadata"]
+            if step.step_name is None or not isinstance(metadata, dict) or not metadata:
+                continue
+            shape = shape_of(metadata)
+            schema_hash = hash_of(shape)
+            found[step.step_name, schema_hash] = SchemaSighting(step.step_name, schema_hash, shape, now)
+        return list(found.values())
+
+
+def _trace_event(event: TraceStart | TraceSuccess | TraceFailure) -> TraceEvent:
+    kind: Literal["trace-start", "trace-success", "trace-failure"]
+    ended: Time | None = None
+    name, end_metadata = None, None
+    if isinstance(event, TraceStart):
+        kind, name = "trace-start", event.name
+    elif isinstance(event, TraceSuccess):
+        kind, ended, end_metadata = "trace-success", event.ended_at, event.success_metadata
+    else:
+        kind, ended, end_metadata = "trace-failure", event.ended_at, event.failure_metadata
+    return TraceEvent(
+        trace_id=event.trace_id,
+        kind=kind,
+        created_at_ms=_ms(event.created_at),
+        ended_at_ms=_ms(ended),
+        timestamp_ms=_ms(event.timestamp),
+        name=name,
+        metadata=event.metadata or {},
+        end_metadata=end_metadata or {},
+    )
+
+
+def _step_record(event: Step | StepError | TraceError) -> StepRecord:
+    pending = isinstance(event, Step) and event.pending is True
+    document: dict[str, Any] = {
+        "stepId": event.step_id,
+        "traceId": event.trace_id,
+        "type": _STEP_TYPES[type(event)],
+        "stepName": event.step_name,
+        "stepNumber": event.step_number,
+        "artifacts": [_artifact(artifact) for artifact in event.artifacts or ()],
+        "metadata": event.metadata or {},
+    }
+    for field, value in (
+        ("parentStepId", event.parent_step_id),
+        ("durationMs", event.duration_ms),
+        ("inputs", event.inputs),
+        ("output", event.output),
+        ("pending", pending or None),
+    ):
+        if value is not None:
+            document[field] = value
+    return StepRecord(
+        step_id=event.step_id,
+        trace_id=event.trace_id,
+        step_name=event.step_name,
+        step_number=event.step_number,
+        timestamp_ms=to_ms(event.timestamp),
+        pending=pending,
+        document=document,
+    )
+
+
+_STEP_TYPES: Final[Mapping[type, str]] = {Step: "step", StepError: "step-error", TraceError: "trace-error"}
+
+
+def _artifact(artifact: Artifact) -> dict[str, object]:
+    entry: dict[str, object] = {"dataId": artifact.data_id, "type": artifact.type}
+    if artifact.key is not None:
+        entry["key"] = artifact.key
+    entry["_id"] = new_object_id()
+    return entry
+
+
+def _data_record(event: Data) -> DataRecord:
+    return DataRecord(
+        data_id=event.data_id,
+        trace_id=event.trace_id,
+        key=event.key,
+        metadata=event.metadata or {},
+        content=decoded(event),
+        content_type=event.content_type,
+        size_bytes=event.size_bytes,
+        sha256=event.sha256,
+    )
+
+
+def _ms(time: Time | None) -> float | None:
+    return None if time is None else to_ms(time)

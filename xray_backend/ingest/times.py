@@ -1,0 +1,26 @@
+"""Times as requests give them: milliseconds since the epoch, or ISO 8601 with an offset."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Final, TypeAlias
+
+__all__ = ["LAST_MS", "Time", "is_storable", "to_ms"]
+
+Time: TypeAlias = float | datetime
+
+LAST_MS: Final = 253_402_300_799_999.0
+"""The last millisecond of the year 9999, the last that ISO 8601 can write with four digits."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def to_ms(time: Time) -> float:
+    """Return milliseconds since the epoch; the time must have an offset."""
+    return (time - _EPOCH) / _MILLISECOND if isinstance(time, datetime) else time
+
+
+def is_storable(time: Time) -> bool:
+    """Tell whether a time has an offset and lies between 1970 and 9999."""
+    if isinstance(time, datetime) and time.tzinfo is None:
+        return False
+    return 0 <= to_ms(time) <= LAST_MS

@@ -1,0 +1,60 @@
+"""Why one event or item is not taken."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+__all__ = ["Unacceptable", "explain"]
+
+
+class Unacceptable(ValueError):
+    """An event or item that is refused; the message is one clear sentence."""
+
+
+_LONGEST_ECHO: Final = 100
+"""So much of a client's own value is repeated in an answer: enough to find it."""
+
+_TIME: Final = "milliseconds since 1970 or an ISO 8601 time with an offset"
+_TYPES: Final[Mapping[str, str]] = {
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+    "null": "null",
+    "float | datetime": _TIME,
+    "float | datetime | null": _TIME,
+}
+
+_AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
+_EXPECTED: Final = re.compile(r"Expected `(?P<expected>[^`]*)`(?:, got `(?P<got>[^`]*)`)?")
+_MISSING: Final = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
+_VALUE: Final = re.compile(r"Invalid (?:enum )?value '?(?P<value>.*?)'?", re.DOTALL)
+
+
+def explain(error: msgspec.ValidationError, subject: str) -> str:
+    """Say in one sentence which field of the subject is wrong, and what it must be."""
+    parts = _AT.match(str(error))
+    what, path = (parts["what"], parts["path"]) if parts else (str(error), None)
+    if missing := _MISSING.fullmatch(what):
+        return f"The field `{_join(path, missing['field'])}` is missing."
+    field = f"`{path}`" if path else subject
+    if wrong := _EXPECTED.fullmatch(what):
+        got = f", not {_name(wrong['got'])}" if wrong["got"] else ""
+        return f"{field} must be {_name(wrong['expected'])}{got}."
+    if unknown := _VALUE.fullmatch(what):
+        return f"{field} must not be '{unknown['value'][:_LONGEST_ECHO]}'; the value is not known here."
+    if "RFC3339" in what:
+        return f"{field} must be {_TIME}."
+    return f"{field} is not acceptable: {what[:_LONGEST_ECHO]}."
+
+
+def _join(path: str | None, field: str) -> str:
+    return f"{path}.{field}" if path else field
+
+
+def _name(types: str) -> str:
+    return _TYPES.get(types) or " or ".join(_TYPES.get(part, part) for part in types.split(" | "))
