@@ -16,13 +16,13 @@ class QueryLimits:
     """Each is one test a row; far from the 1,000 levels to which SQLite nests expressions."""
 
     max_list_length: int = 1000
-    """As many values as one `$in` can take from an answer of the largest page."""
+    """Ten pages of ids, which is what a list is mostly made of."""
 
     max_values: int = 5000
-    """Values in the whole filter, nested ones included; twice that many parameters stay below SQLite's 32,766."""
+    """In the whole filter, nested ones included; with each bound twice, still below SQLite's 32,766 parameters."""
 
     max_path_parts: int = 51
     """The stored field and then as many keys as metadata may be deep."""
 
     max_path_bytes: int = 1000
-    """Three times the longest path seen in practice; a path is bound a few times a clause."""
+    """Room for the most parts at about twenty letters each; a path is bound several times a clause."""
