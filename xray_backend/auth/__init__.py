@@ -1,1 +1,1 @@
-"""Who calls: accounts, API keys, permissions."""
+"""Who is there, and what they may do."""

@@ -1,0 +1,44 @@
+"""Captured values that come and go by themselves, through URLs that this server signed."""
+
+from collections.abc import Iterator
+from typing import IO
+
+from flask import Blueprint, Response, request
+
+from xray_backend.api.answers import answer
+from xray_backend.api.described import described
+from xray_backend.blobs.disposition import headers_for
+from xray_backend.blobs.files import CHUNK_BYTES, FileBlobStore
+
+__all__ = ["make_blueprint"]
+
+
+def make_blueprint(files: FileBlobStore, max_blob_bytes: int) -> Blueprint:
+    """Return the routes that the signed URLs of this blob store name."""
+    blueprint = Blueprint("blobs", __name__, url_prefix="/blobs/<project_id>/<data_id>")
+
+    @blueprint.put("")
+    @described({"success": bool}, body="application/octet-stream", credentials="signature", errors=(413, 503))
+    def put_blob(project_id: str, data_id: str) -> Response:
+        """Store a value; it is on disk when the answer comes."""
+        request.max_content_length = max_blob_bytes
+        content_type = request.headers.get("Content-Type")
+        files.put(f"{project_id}/{data_id}", request.args.to_dict(), content_type, request.stream)
+        return answer({"success": True})
+
+    @blueprint.get("")
+    @described("application/octet-stream", credentials="signature", errors=(404, 503))
+    def get_blob(project_id: str, data_id: str) -> Response:
+        """Give a value back; what a browser might run is a download."""
+        file, size_bytes, terms = files.get(f"{project_id}/{data_id}", request.args.to_dict())
+        response = Response(_chunks(file), headers=headers_for(terms.get("type"), terms.get("name", data_id)))
+        response.call_on_close(file.close)
+        response.content_length = size_bytes
+        return response
+
+    return blueprint
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk

@@ -1,0 +1,51 @@
+"""Captured values: where each is found, and those that came inside their events."""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from xray_backend.api.answers import answer
+from xray_backend.api.context import require_member, services
+from xray_backend.api.described import described
+from xray_backend.blobs.disposition import headers_for
+
+__all__ = ["blueprint"]
+
+blueprint = Blueprint("data", __name__)
+
+
+@blueprint.get("/api/v1/projects/<project_id>/traces/<trace_id>/data/<data_id>")
+@described(
+    {
+        "presignedUrl": str | None,
+        "key": str,
+        "metadata": dict[str, Any],
+        "contentType": str | None,
+        "sizeBytes": int | None,
+        "uploaded": bool,
+    },
+    credentials="token",
+    errors=(403, 404),
+)
+def get_data(project_id: str, trace_id: str, data_id: str) -> Response:
+    """Tell where a value is found: a URL that a browser opens for an hour; none while its bytes have not come."""
+    require_member(project_id)
+    link = services().reading.data(project_id, trace_id, data_id)
+    return answer(
+        {
+            "presignedUrl": link.presigned_url,
+            "key": link.record.key,
+            "metadata": link.record.metadata,
+            "contentType": link.record.content_type,
+            "sizeBytes": link.record.size_bytes,
+            "uploaded": link.presigned_url is not None,
+        }
+    )
+
+
+@blueprint.get("/content/<project_id>/<trace_id>/<data_id>")
+@described("application/octet-stream", credentials="signature", errors=(404,))
+def get_content(project_id: str, trace_id: str, data_id: str) -> Response:
+    """Give back a value that came inside its event."""
+    found = services().reading.content(project_id, trace_id, data_id, request.args.to_dict())
+    return Response(found.content, headers=headers_for(found.content_type, found.file_name))

@@ -1,0 +1,58 @@
+"""What the OpenAPI document says of a view, written at the view."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+__all__ = ["Credentials", "Description", "Parameter", "described", "description_of"]
+
+Credentials = Literal["token", "key", "signature", None]
+View = TypeVar("View", bound=Callable[..., object])
+_ATTRIBUTE = "__description__"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A query parameter."""
+
+    description: str
+    schema: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Description:
+    """One operation: what it takes and what it answers."""
+
+    answer: Mapping[str, Any] | str
+    """The fields of the JSON object that is answered and their types, or another media type."""
+
+    body: Any = None
+    """The type of the JSON body, or a media type."""
+
+    credentials: Credentials = None
+    parameters: Mapping[str, Parameter] | None = None
+    errors: tuple[int, ...] = ()
+    """Statuses beside those that follow from the body and the credentials."""
+
+
+def described(
+    answer: Mapping[str, Any] | str,
+    *,
+    body: Any = None,
+    credentials: Credentials = None,
+    parameters: Mapping[str, Parameter] | None = None,
+    errors: tuple[int, ...] = (),
+) -> Callable[[View], View]:
+    """Describe the view below."""
+    description = Description(answer, body, credentials, parameters, errors)
+
+    def attach(view: View) -> View:
+        setattr(view, _ATTRIBUTE, description)
+        return view
+
+    return attach
+
+
+def description_of(view: Callable[..., object]) -> Description | None:
+    """Return what was written at a view."""
+    return getattr(view, _ATTRIBUTE, None)

@@ -1,0 +1,113 @@
+"""create_app: what the API consists of, on one screen."""
+
+from flask import Flask
+
+from xray_backend.api import (
+    auth,
+    blobs,
+    data,
+    docs,
+    ingest,
+    keys,
+    operations,
+    presign,
+    projects,
+    query,
+    schemas,
+    traces,
+)
+from xray_backend.api.answers import MsgspecJson
+from xray_backend.api.context import Services, install_services
+from xray_backend.api.cors import install_cors
+from xray_backend.api.errors import install_error_answers
+from xray_backend.api.request_ids import install_request_ids
+from xray_backend.auth.accounts import Accounts
+from xray_backend.auth.api_keys import ApiKeys
+from xray_backend.auth.passwords import Passwords
+from xray_backend.auth.permissions import Permissions
+from xray_backend.auth.rate_limits import RateLimits
+from xray_backend.auth.tokens import install_tokens
+from xray_backend.blobs.files import FileBlobStore
+from xray_backend.blobs.signing import UrlSigner
+from xray_backend.config import Config, path_of
+from xray_backend.ingest.bus import InlineBus
+from xray_backend.ingest.limits import Limits
+from xray_backend.ingest.processor import Processor
+from xray_backend.metrics import Metrics
+from xray_backend.query.cursor import CursorCodec
+from xray_backend.query.limits import QueryLimits
+from xray_backend.services.projects import Projects
+from xray_backend.services.readiness import Readiness
+from xray_backend.services.reading import Reading
+from xray_backend.services.recording import Recording
+from xray_backend.services.searching import Searching
+from xray_backend.services.uploads import Uploads
+from xray_backend.store.base import Store
+from xray_backend.store.sqlite.store import SqliteStore
+
+__all__ = ["create_app", "open_store"]
+
+_BLUEPRINTS = (auth, data, ingest, keys, operations, presign, projects, query, schemas, traces)
+
+
+def create_app(config: Config) -> Flask:
+    """Compose the API. Raises `ConfigurationError` or `Unavailable` if a part cannot be had."""
+    app = Flask("xray_backend", static_folder=None)
+    app.json = MsgspecJson(app)
+    app.url_map.strict_slashes = False
+    store = open_store(config)
+    signer = UrlSigner(config.public_base_url, config.jwt_secret)
+    files = FileBlobStore(path_of(config.blobs_url, "file"), signer, max_blob_bytes=config.max_blob_bytes)
+    services = _services(config, store, files, signer)
+    operations.install_request_metrics(app, services.metrics)
+    install_request_ids(app)
+    install_cors(app, config.cors_origins)
+    install_error_answers(app)
+    install_tokens(app, config.jwt_secret, store)
+    install_services(app, services)
+    for module in _BLUEPRINTS:
+        app.register_blueprint(module.blueprint)
+    app.register_blueprint(blobs.make_blueprint(files, config.max_blob_bytes))
+    docs.install_docs(app, config.public_base_url)
+    return app
+
+
+def open_store(config: Config) -> Store:
+    """Open the database that the configuration names."""
+    return SqliteStore(path_of(config.store_url, "sqlite"), query_timeout_seconds=config.max_query_seconds)
+
+
+def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSigner) -> Services:
+    limits = Limits(
+        max_body_bytes=config.max_body_bytes,
+        max_events=config.max_events,
+        max_event_bytes=config.max_event_bytes,
+        max_depth=config.max_depth,
+        max_content_bytes=config.max_content_bytes,
+        max_presign_items=config.max_presign_items,
+        max_blob_bytes=config.max_blob_bytes,
+    )
+    rates = {
+        "login_by_address": config.login_rate_per_address,
+        "login_by_account": config.login_rate_per_account,
+        "register_by_address": config.register_rate_per_address,
+    }
+    metrics = Metrics()
+    processor = Processor(store)
+    bus = InlineBus(processor.process)
+    cursors = CursorCodec(config.jwt_secret.encode())
+    return Services(
+        config=config,
+        limits=limits,
+        metrics=metrics,
+        close=store.close,
+        accounts=Accounts(store, Passwords(), RateLimits(rates), registration_open=config.registration_open),
+        api_keys=ApiKeys(store),
+        permissions=Permissions(store),
+        projects=Projects(store),
+        recording=Recording(bus, processor, limits, metrics),
+        uploads=Uploads(bus, processor, files, limits),
+        reading=Reading(store, files, signer, cursors),
+        searching=Searching(store, cursors, QueryLimits()),
+        readiness=Readiness({"the database": store.ping, "the queue": bus.ping, "the blob store": files.ping}),
+    )

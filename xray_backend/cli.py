@@ -1,0 +1,104 @@
+"""`xray-backend`: starts the server."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from xray_backend.api.context import services_of
+from xray_backend.app import create_app, open_store
+from xray_backend.config import Config, is_loopback, load_config, located
+from xray_backend.data_dir import Credentials, DataDir
+from xray_backend.errors import ConfigurationError, Unavailable
+from xray_backend.local_account import is_usable, make_local_account
+from xray_backend.server import Server, bind
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; status 2 says that the settings are wrong, 1 that something else is."""
+    options = vars(_parser().parse_args(arguments))
+    local = options.pop("command") == "up"
+    try:
+        _serve(options, local=local)
+    except ConfigurationError as error:
+        print(f"xray-backend: {error}", file=sys.stderr)
+        return 2
+    except Unavailable as error:
+        print(f"xray-backend: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="xray-backend", description="The X-Ray server.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser(
+        "up", help="start on this machine, with an account, a project and a key made at the first start"
+    )
+    serve = commands.add_parser("serve", help="start with the settings of the environment; needs XRAY_JWT_SECRET")
+    for command in (up, serve):
+        command.add_argument("--host", help="the address to listen on (default 127.0.0.1)")
+        command.add_argument("--port", help="the port to listen on (default 3000; 0 takes a free one)")
+        command.add_argument("--data-dir", help="where everything is kept (default ~/.xray-trace)")
+    return parser
+
+
+def _serve(options: Mapping[str, object], *, local: bool) -> None:
+    """Bind, prepare, then serve; in this order, so that whatever is wrong is said before anything is written."""
+    config = load_config(options, os.environ)
+    if not config.jwt_secret and not (local and is_loopback(config.host)):
+        raise ConfigurationError(
+            "Others can reach this server, so it needs a secret of its own: set XRAY_JWT_SECRET "
+            "(`openssl rand -hex 32` makes one)."
+        )
+    listener = bind(config.host, config.port)
+    config = located(config, listener.getsockname()[1])
+    data_dir = DataDir(config.data_dir)
+    data_dir.take()
+    config = replace(config, jwt_secret=config.jwt_secret or data_dir.secret())
+    if local:
+        _prepare_local_use(config, data_dir)
+    else:
+        open_store(config).close()  # so that a database that cannot be used is told here, in one sentence
+    Server(
+        config,
+        listener,
+        create_app,
+        on_fork=data_dir.let_go,
+        on_ready=lambda: print(f"X-Ray server ready at {config.public_base_url}", flush=True),
+        on_exit=lambda app: services_of(app).close(),
+    ).run()
+
+
+def _prepare_local_use(config: Config, data_dir: DataDir) -> None:
+    store = open_store(config)
+    try:
+        found = data_dir.credentials()
+        if found is None or not is_usable(found, store):
+            made = make_local_account(store, _local_url(config))
+            _tell(made, data_dir.write_credentials(made))
+        elif found.base_url != _local_url(config):
+            found.base_url = _local_url(config)
+            data_dir.write_credentials(found)
+    finally:
+        store.close()
+
+
+def _local_url(config: Config) -> str:
+    """Return where programs on this machine find the server, whatever the world calls it."""
+    return located(replace(config, public_base_url=""), config.port).public_base_url
+
+
+def _tell(credentials: Credentials, path: Path) -> None:
+    print(
+        f"First start. For local use there is now an account; it is shown once, and kept in {path}:\n"
+        f"  e-mail    {credentials.email}\n"
+        f"  password  {credentials.password}\n"
+        f"  project   {credentials.project_id}\n"
+        f"  API key   {credentials.api_key}",
+        flush=True,
+    )

@@ -1,0 +1,104 @@
+"""The real WSGI server: gunicorn, one worker process with threads, on a socket that is bound before it starts."""
+
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from xray_backend.config import Config
+from xray_backend.errors import ConfigurationError
+
+__all__ = ["Server", "bind"]
+
+GRACE_SECONDS = 10  # a request that runs at the time limit of a query still gets its answer
+WORKER_SILENCE_SECONDS = 60  # six times the longest query; only a worker that hangs is silent for so long
+KEEP_ALIVE_SECONDS = 30  # longer than the SDK's pause between two batches, so that one connection serves them all
+BACKLOG = 512  # connections that wait while all threads work
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Listen on an address; port 0 takes a free one. Raises `ConfigurationError` if that cannot be."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        reason = error.strerror or "it cannot be used"
+        raise ConfigurationError(f"The server cannot listen on {host} port {port}: {reason}.") from None
+    return listener
+
+
+class _Arbiter(Arbiter):
+    """Gunicorn's parent process, to which Ctrl-C says the same as SIGTERM: finish what runs, then stop."""
+
+    def handle_int(self) -> None:
+        """Stop gracefully."""
+        self.handle_term()
+
+
+class Server(BaseApplication):
+    """Runs the application in a worker that is forked from this process."""
+
+    def __init__(
+        self,
+        config: Config,
+        listener: socket.socket,
+        create_app: Callable[[Config], Flask],
+        *,
+        on_fork: Callable[[], None],
+        on_ready: Callable[[], None],
+        on_exit: Callable[[Flask], None],
+    ) -> None:
+        self._config = config
+        self._listener = listener
+        self._create_app = create_app
+        self._on_fork = on_fork
+        self._on_ready = on_ready
+        self._on_exit = on_exit
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Give gunicorn its settings; nothing is read from its own environment or files."""
+        settings: dict[str, Any] = {
+            "bind": [f"fd://{self._listener.detach()}"],
+            "workers": 1,  # key look-ups and log-in limits are remembered in this one process
+            "worker_class": "gthread",
+            "threads": self._config.threads,
+            "timeout": WORKER_SILENCE_SECONDS,
+            "graceful_timeout": GRACE_SECONDS,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "backlog": BACKLOG,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "forwarded_allow_ips": "",  # the application decides whom to believe
+            "post_fork": lambda arbiter, worker: self._on_fork(),
+            "post_worker_init": lambda worker: self._ready(worker.age),
+            "worker_exit": lambda arbiter, worker: self._exited(worker),
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:  # type: ignore[override] # gunicorn's stubs type start_response more narrowly
+        """Make the application, in the worker."""
+        return self._create_app(self._config)
+
+    def run(self) -> None:
+        """Serve until a signal says stop; does not return."""
+        _Arbiter(self).run()
+
+    def _ready(self, worker_age: int) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the worker too; the parent decides
+        if worker_age == 1:  # a worker that replaces a dead one says nothing
+            self._on_ready()
+
+    def _exited(self, worker: Any) -> None:
+        if isinstance(worker.wsgi, Flask):
+            self._on_exit(worker.wsgi)
