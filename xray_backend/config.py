@@ -48,10 +48,8 @@ class Config:
     max_event_bytes: int = 256 * 1024  # the wire contract's number
     max_content_bytes: int = 16 * 1024  # the wire contract's number
     max_depth: int = 50  # the wire contract's number
-    max_presign_items: int = 100  # as many as the SDK puts into a batch
-    max_blob_bytes: int = (
-        5 * 1024 * 1024 * 1024
-    )  # the largest single PUT that S3 takes, so that moving there breaks nothing
+    max_presign_items: int = 1000  # as many as a batch may have events
+    max_blob_bytes: int = 1024**3  # 1 GiB, on 2.4 Mbit/s, is as much as one PUT brings before its URL expires
     max_query_seconds: float = 10.0  # a person waits no longer; a query that needs more needs another filter
 
 
