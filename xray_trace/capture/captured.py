@@ -1,0 +1,22 @@
+"""Capture: what becomes of a value."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from xray_trace.events import Content
+
+__all__ = ["Capture"]
+
+
+class Capture(NamedTuple):
+    """A value as it was when it was captured."""
+
+    content_type: str
+    body: bytes | None
+    """None where the value is too large to be taken at once; see `late`."""
+    summary: bytes
+    """A JSON object: `type`, `bytes`, and where they apply `length`, `value`, `shape`, `columns`, `late`."""
+    late: Callable[[], Content] | None
+    """Set where `body` is None: does the work that was put off, in any thread; may raise."""
+    pickled: bytes | None
+    """The value pickled, where that is on and something in the value could only be described."""

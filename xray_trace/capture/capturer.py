@@ -1,0 +1,94 @@
+"""Capturer: the front of capturing. A value becomes bytes and a summary, whatever the value is."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from xray_trace.capture.at_once import TooLarge, take_at_once
+from xray_trace.capture.captured import Capture
+from xray_trace.capture.conversion import Conversion
+from xray_trace.capture.failure import pass_on_signal
+from xray_trace.capture.foreign import recognise
+from xray_trace.capture.freezing import is_frozen
+from xray_trace.capture.json_codec import JSON, encode_json
+from xray_trace.capture.metadata import encode_metadata
+from xray_trace.capture.pickling import pickle_or_none
+from xray_trace.capture.redaction import MaskingFailed, Redaction
+from xray_trace.capture.summary import length_of, summarise, summarise_late
+from xray_trace.capture.type_name import qualified_name
+from xray_trace.config import Redact
+from xray_trace.events import Content
+
+__all__ = ["Capture", "Capturer"]
+
+
+class Capturer:
+    """Turns values into captures; raises nothing of its own, whatever the value is.
+
+    What a signal handler of the user's raises passes, and so does everything that is no `Exception`.
+    """
+
+    def __init__(self, redact: tuple[str, ...] | Redact, *, pickle: bool = False) -> None:
+        self._redaction = Redaction(redact)
+        self._pickle = pickle
+
+    def capture(self, name: str, value: object, *, always: bool = False, pickle: bool | None = None) -> Capture:
+        """Return the value encoded, masked and summarised; `always` does so at once, however large it is."""
+        try:
+            return self._take(name, value, always, pickle)
+        except TooLarge:
+            return self._put_off(name, value)
+        except Exception as error:  # noqa: BLE001 - whatever a value does to us, the user's call goes on
+            pass_on_signal(error)
+            return _left_out(value, error)
+
+    def metadata(self, values: Mapping[str, object]) -> bytes:
+        """Return free-form metadata as a JSON object of at most 64 KiB, masked."""
+        try:
+            return encode_metadata(values, self._redaction)
+        except Exception as error:  # noqa: BLE001 - see capture
+            pass_on_signal(error)
+            return encode_json({"metadata": _reason(error)})
+
+    def _take(self, name: str, value: Any, always: bool, pickle: bool | None) -> Capture:
+        redaction = self._redaction
+        if redaction.function is None and not redaction.is_secret(name):
+            taken = take_at_once(value, redaction, always=always)
+            if taken is not None:
+                return taken
+        content, described = Conversion(redaction, name, value, always=always).run()
+        wanted = self._pickle if pickle is None else pickle
+        pickled = pickle_or_none(value) if wanted and described else None
+        return Capture(content.content_type, content.body, content.summary, None, pickled)
+
+    def _put_off(self, name: str, value: object) -> Capture:
+        """Leave the encoding to another thread; a value that cannot change until then is not marked late."""
+        try:
+            foreign = recognise(value)
+            late = not is_frozen(value)
+            length = length_of(value) if foreign is None else foreign.length
+        except Exception as error:  # noqa: BLE001 - see capture
+            pass_on_signal(error)
+            return _left_out(value, error)
+        content_type = JSON if foreign is None else foreign.content_type
+        summary = summarise_late(type(value), length, late=late)
+        return Capture(content_type, None, summary, partial(self._encode_late, name, value, late), None)
+
+    def _encode_late(self, name: str, value: object, late: bool) -> Content:
+        taken = self.capture(name, value, always=True, pickle=False)
+        body = taken.body or b""
+        summary = taken.summary[:-1] + b',"late":true}' if late else taken.summary
+        return Content(taken.content_type, body, summary)
+
+
+def _left_out(value: object, error: Exception) -> Capture:
+    """Return what stands for a value that could not be captured."""
+    kind = type(value)
+    body = encode_json({"type": qualified_name(kind), "leftOut": _reason(error)})
+    return Capture(JSON, body, summarise(kind, body, length=None), None, None)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, MaskingFailed):
+        return "masking failed: the function given as `redact` raised an error"
+    return f"it could not be captured ({qualified_name(type(error))})"

@@ -1,0 +1,135 @@
+"""Conversion: the long way from a value to bytes, for whatever the hot path does not take."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+from xray_trace.capture.at_once import LONGEST_QUOTED_TEXT, TooLarge
+from xray_trace.capture.failure import pass_on_signal
+from xray_trace.capture.foreign import recognise
+from xray_trace.capture.foreign_value import Encoded, ForeignValue, Masking
+from xray_trace.capture.json_codec import JSON, encode_json
+from xray_trace.capture.plain import CALLER_WALK, LATE_WALK, Plainer
+from xray_trace.capture.redaction import MaskingFailed, Redaction
+from xray_trace.capture.scalars import clean_text
+from xray_trace.capture.summary import LONGEST_VALUE, length_of, summarise
+from xray_trace.events import Content
+
+__all__ = ["Conversion", "Converted"]
+
+_TEXT = "text/plain; charset=utf-8"
+_BYTES = "application/octet-stream"
+_LARGE_BUFFER_BYTES = 4_000_000  # copying this much takes under a millisecond; only what can change is ever put off
+
+
+class Converted(NamedTuple):
+    """A value's content."""
+
+    content: Content
+    described: bool
+    """Whether something in the value could only be described."""
+
+
+class Conversion:
+    """Converts one value; `always` does so whatever it costs, else `run` raises TooLarge.
+
+    Raises MaskingFailed if the user's redaction function fails.
+    """
+
+    def __init__(self, redaction: Redaction, name: str, value: Any, *, always: bool) -> None:
+        self._redaction = redaction
+        self._name = name
+        self._value = value
+        self._always = always
+        self._hidden = redaction.is_secret(name)
+        self._foreign = recognise(value)
+
+    def run(self) -> Converted:
+        """Return the content in the form that suits the value best."""
+        content = self._as_it_is() or self._in_its_own_format()
+        return Converted(content, False) if content is not None else self._as_json()
+
+    def _as_it_is(self) -> Content | None:
+        """Return bytes and long strings unchanged, if nothing masks them."""
+        if self._hidden:
+            return None
+        found = _raw(self._value, self._always)
+        if found is None or self._redaction.asks_to_mask(self._name, self._value):
+            return None
+        content_type, body, length = found
+        return Content(content_type, body, summarise(type(self._value), body, length=length))
+
+    def _in_its_own_format(self) -> Content | None:
+        foreign = self._foreign
+        if foreign is None or self._redaction.asks_to_mask(self._name, self._value):
+            return None
+        if not self._always and foreign.size_bytes > foreign.caller_limit_bytes:
+            raise TooLarge
+        encoded = self._encode_foreign(foreign)
+        if encoded is None:
+            return None
+        extra = foreign.details if encoded.note is None else {**foreign.details, "note": encoded.note}
+        summary = summarise(type(self._value), encoded.body, length=foreign.length, extra=extra)
+        return Content(encoded.content_type, encoded.body, summary)
+
+    def _encode_foreign(self, foreign: ForeignValue) -> Encoded | None:
+        masking = Masking(self._hidden, self._hides, partial(_convert_cell, self._redaction))
+        try:
+            return foreign.encode(masking)
+        except MaskingFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - a format that cannot hold this value; JSON can say something
+            pass_on_signal(error)
+            return None
+
+    def _hides(self, name: str, value: object) -> bool:
+        return self._redaction.is_secret(name) or self._redaction.asks_to_mask(name, value)
+
+    def _as_json(self) -> Converted:
+        budget = LATE_WALK if self._always else CALLER_WALK
+        plainer = Plainer(self._redaction, budget, stop_when_full=not self._always)
+        plain = plainer.convert(self._name, self._value)
+        body = encode_json(plain)
+        is_text = type(plain) is str and issubclass(type(self._value), (str, bytes, bytearray))
+        length = len(plain) if is_text else length_of(self._value)
+        extra = None
+        if self._foreign is not None:
+            length, extra = self._foreign.length, self._foreign.details
+        shown = body if _is_shown(plain) else None
+        summary = summarise(type(self._value), body, length=length, value=shown, extra=extra)
+        return Converted(Content(JSON, body, summary), plainer.described)
+
+
+def _convert_cell(redaction: Redaction, name: str, cell: object) -> Any:
+    return Plainer(redaction, CALLER_WALK, stop_when_full=False).convert(name, cell)
+
+
+def _is_shown(plain: Any) -> bool:
+    """Tell whether a summary repeats the value: a single one, and a string only if it is short."""
+    if type(plain) is str:
+        return len(plain) <= LONGEST_VALUE
+    return type(plain) not in (dict, list, bytes)
+
+
+def _raw(value: Any, always: bool) -> tuple[str, bytes, int] | None:
+    """Return content type, bytes and length of what is stored as it is; raises TooLarge for a large buffer."""
+    kind = type(value)
+    if issubclass(kind, str) and str.__len__(value) > LONGEST_QUOTED_TEXT:
+        text = str.__str__(value)
+        return _TEXT, clean_text(text).encode(), len(text)
+    if issubclass(kind, bytes):
+        body = bytes.__getitem__(value, slice(None))
+        return _BYTES, body, len(body)
+    if kind is bytearray or kind is memoryview:
+        return _copy(value, always)
+    return None
+
+
+def _copy(value: bytearray | memoryview, always: bool) -> tuple[str, bytes, int] | None:
+    try:
+        size = memoryview(value).nbytes
+    except ValueError:  # released
+        return None
+    if size > _LARGE_BUFFER_BYTES and not always:
+        raise TooLarge
+    body = bytes(value)
+    return _BYTES, body, len(body)

@@ -1,0 +1,66 @@
+"""Free-form metadata as a JSON object, masked and within what an event may hold."""
+
+from collections.abc import Mapping
+
+from xray_trace.capture.json_codec import encode_json
+from xray_trace.capture.plain import Plainer
+from xray_trace.capture.probe import Budget, Verdict, look_at
+from xray_trace.capture.redaction import Redaction
+
+__all__ = ["MOST_BYTES", "encode_metadata"]
+
+MOST_BYTES = 64 * 1024  # a quarter of an event's limit on the server; inline contents and summaries need the rest
+_WALK = Budget(nodes=20_000, text=MOST_BYTES * 16)  # more cannot fit into the limit once it is encoded
+_NOTE_BYTES = 100  # what the two notes below take at most
+
+
+def encode_metadata(values: Mapping[str, object], redaction: Redaction) -> bytes:
+    """Return a JSON object; values that make it too large are replaced by their type and size, largest first."""
+    if redaction.function is None and type(values) is dict:
+        verdict, names = look_at(values, _WALK)
+        if verdict is Verdict.PLAIN and not redaction.hides_any(names):
+            body = encode_json(values)
+            if len(body) <= MOST_BYTES:
+                return body
+    return _join(_bounded(_encode_each(values, redaction)))
+
+
+def _encode_each(values: Mapping[str, object], redaction: Redaction) -> dict[bytes, bytes]:
+    """Return each entry's key and value as JSON."""
+    plainer = Plainer(redaction, _WALK, stop_when_full=False)
+    plain = plainer.convert("", values)
+    if type(plain) is not dict:
+        plain = {"metadata": plain}
+    return {encode_json(name): encode_json(value) for name, value in plain.items()}
+
+
+def _bounded(entries: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Replace the largest values by their size, then leave out the last entries, until the rest fits."""
+    size = sum(map(_entry_bytes, entries.items()))
+    for name in sorted(entries, key=lambda name: len(entries[name]), reverse=True):
+        if size <= MOST_BYTES or len(entries[name]) <= _NOTE_BYTES:
+            break
+        note = b'{"leftOut":"too large for metadata","bytes":%d}' % len(entries[name])
+        size += len(note) - len(entries[name])
+        entries[name] = note
+    return entries if size <= MOST_BYTES else _first_of(entries)
+
+
+def _first_of(entries: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    kept: dict[bytes, bytes] = {}
+    size = _NOTE_BYTES
+    for name, value in entries.items():
+        size += _entry_bytes((name, value))
+        if size > MOST_BYTES:
+            break
+        kept[name] = value
+    kept[encode_json("…")] = b'"[%d more entries left out: too large]"' % (len(entries) - len(kept))
+    return kept
+
+
+def _entry_bytes(entry: tuple[bytes, bytes]) -> int:
+    return len(entry[0]) + len(entry[1]) + len(b":,")
+
+
+def _join(entries: dict[bytes, bytes]) -> bytes:
+    return b"{" + b",".join([name + b":" + value for name, value in entries.items()]) + b"}"

@@ -1,0 +1,137 @@
+"""Looks at a value before it is encoded: is it plain, does it hide a secret, is it too large to be taken at once?
+
+The look is a walk, level by level, over exact built-in types only, so that it runs no code of the user's.
+`gc.get_referents` fetches a whole level in one call. For a dict it leaves out the keys where all of them are exactly
+`str`; a level longer than its containers therefore gives other keys away, and such a value is not plain.
+
+Searching the encoded bytes for the names of secrets instead of gathering the names here was measured at five times
+the cost (250 µs against 45 µs on 53 kB), and meets every value that holds such a word.
+"""
+
+import enum
+import gc
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+__all__ = ["CALLER_BUDGET", "MAX_DEPTH", "UNLIMITED", "Budget", "Looked", "Verdict", "look_at"]
+
+MAX_DEPTH = 48  # the server takes 50 levels; two are left for what an artifact or an event wraps around a value
+
+INT64_MAX = 2**63 - 1  # what a store's integers hold; beyond, the wire contract wants a string
+INT64_MIN = -(2**63)
+
+
+class Verdict(enum.Enum):
+    """What the look found."""
+
+    PLAIN = 1  # the encoder takes it as it is, exactly, and runs no foreign code
+    ODD = 2  # something in it needs our own walk
+    LARGE = 3  # over the budget
+
+
+class Budget(NamedTuple):
+    """How much of a value may be handled before the caller gets its thread back."""
+
+    nodes: int
+    text: int
+    """Characters and bytes of all strings together."""
+
+
+# 100,000 nodes take about 5 ms to look at and 3 ms to encode, 4 MB of text about 2 ms: together they stay well under
+# the 20 ms that an event loop's other tasks would notice.
+CALLER_BUDGET = Budget(nodes=100_000, text=4_000_000)
+UNLIMITED = Budget(nodes=2**62, text=2**62)
+
+
+class Looked(NamedTuple):
+    """The verdict, and the names met under way, complete if the verdict is PLAIN."""
+
+    verdict: Verdict
+    names: set[str]
+
+
+_SAFE = frozenset({Decimal, UUID, date, timedelta})
+_SAFE_ZONES = (type(None), timezone)
+_ODD = Looked(Verdict.ODD, set())
+_LARGE = Looked(Verdict.LARGE, set())
+
+
+class _NotPlain(Exception):
+    """A node that the encoder would refuse, change, or run foreign code for."""
+
+
+def look_at(value: Any, budget: Budget = CALLER_BUDGET) -> Looked:
+    """Judge a value of exactly type dict, list, tuple, set or frozenset; an error of another thread's change is ODD."""
+    names: set[str] = set()
+    dicts, others = ([value], []) if type(value) is dict else ([], [value])
+    nodes = text = 0
+    try:
+        for _ in range(MAX_DEPTH):
+            containers = dicts + others if others else dicts
+            width = sum(map(len, containers))
+            nodes += width
+            if nodes > budget.nodes:
+                return _LARGE
+            level = gc.get_referents(*containers)
+            if len(level) != width:
+                return _ODD
+            names.update(*dicts)
+            if others:
+                _add_pair_names(others, names)
+            dicts, others, length = _sort(level)
+            text += length
+            if text > budget.text:
+                return _LARGE
+            if not dicts and not others:
+                return Looked(Verdict.PLAIN, names)
+    except (_NotPlain, IndexError, RuntimeError):
+        pass
+    return _ODD
+
+
+def _sort(level: list[Any]) -> tuple[list[Any], list[Any], int]:  # noqa: C901 - the inner loop: a call a node would double its cost
+    """Return the dicts and the other containers of a level, and the length of its text; raises _NotPlain."""
+    dicts: list[Any] = []
+    others: list[Any] = []
+    text = 0
+    for node in level:
+        kind = type(node)
+        if kind is str:
+            text += len(node)
+        elif kind is dict:
+            dicts.append(node)
+        elif kind is int:
+            if not INT64_MIN <= node <= INT64_MAX:
+                raise _NotPlain
+        elif kind is float:
+            if node - node:  # NaN for NaN and the infinities, else zero
+                raise _NotPlain
+        elif kind is list or kind is tuple or kind is set or kind is frozenset:
+            others.append(node)
+        elif node is not None and kind is not bool:
+            text += _length_of_rare(node, kind)
+    return dicts, others, text
+
+
+def _length_of_rare(node: Any, kind: type) -> int:
+    if kind is bytes or kind is bytearray:
+        return len(node)
+    if kind is datetime and type(node.tzinfo) in _SAFE_ZONES:
+        return 0
+    if type(kind) is type and kind in _SAFE:  # a metaclass of the user's could define its own hash
+        return 0
+    raise _NotPlain
+
+
+def _add_pair_names(containers: list[Any], names: set[str]) -> None:
+    """Add the first of each pair, as in the list of an HTTP message's headers."""
+    for container in containers:
+        if len(container) != 2 or type(container) not in (list, tuple):
+            continue
+        first = container[0]
+        if type(first) is str:
+            names.add(first)
+        elif type(first) is bytes:
+            names.add(first.decode("latin-1"))
