@@ -45,7 +45,7 @@ def _add_steps(
 
 def _artifact_line(step: Document, artifact: Document, read: ReadValue) -> Text:
     arrow = Text.from_markup(ARROWS.get(artifact["type"], "·"))
-    summary = step["inputs"].get(artifact["key"], {}) if artifact["type"] == "input" else step["output"]
+    summary = step.get("inputs", {}).get(artifact["key"], {}) if artifact["type"] == "input" else step["output"]
     length = summary.get("length")
     size = f"{summary['type']}[{length}]" if isinstance(length, int) else summary["type"]
     style = "bold red" if length == 0 else "yellow"
