@@ -16,7 +16,8 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 def to_ms(time: Time) -> float:
     """Return milliseconds since the epoch; the time must have an offset."""
-    return (time - _EPOCH) / _MILLISECOND if isinstance(time, datetime) else time
+    milliseconds = (time - _EPOCH) / _MILLISECOND if isinstance(time, datetime) else time
+    return milliseconds + 0.0  # -0.0 is the same time as 0.0, and must be written the same
 
 
 def is_storable(time: Time) -> bool:

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -66,6 +67,10 @@ class Writer:
                 "The database did not finish in time; try again.", retry_after_seconds=RETRY_AFTER_SECONDS
             ) from None
         return result
+
+    def waiting(self) -> int:
+        """Tell about how many calls wait for the next transaction."""
+        return self._calls.qsize()
 
     def close(self) -> None:
         """Finish what was accepted, and end the thread. Idempotent."""
@@ -128,33 +133,30 @@ class Writer:
 
 
 def _commit_together(connection: sqlite3.Connection, group: list[_Call]) -> bool:
-    """Run the calls in one transaction; one that fails is undone alone, and the rest are committed.
-
-    False where the transaction as a whole failed, and all of its calls with it.
-    """
-    if not group:
-        return True
-    outcomes: list[tuple[_Call, Any]] = []
+    """Run the calls in one transaction, and answer them; false where the transaction as a whole failed."""
     try:
-        with translated():
-            connection.execute("BEGIN IMMEDIATE")
-            for call in group:
-                outcome = _run_one(connection, call)
-                if outcome is not _FAILED:
-                    outcomes.append((call, outcome))
-            connection.execute("COMMIT")
+        answers = _run_together(connection, group)
     except Exception as error:  # noqa: BLE001 - each caller gets it; the thread must live
         _fail(group, error)
         return False
-    for call, outcome in outcomes:
-        call.done.set_result(outcome)
+    for answer in answers:
+        answer()
     return True
 
 
-_FAILED: Final = object()
+def _run_together(connection: sqlite3.Connection, group: list[_Call]) -> list[Callable[[], None]]:
+    """Return what is to be told to each caller, now that it is on disk."""
+    if not group:
+        return []
+    with translated():
+        connection.execute("BEGIN IMMEDIATE")
+        answers = [_run_one(connection, call) for call in group]
+        connection.execute("COMMIT")
+    return answers
 
 
-def _run_one(connection: sqlite3.Connection, call: _Call) -> Any:
+def _run_one(connection: sqlite3.Connection, call: _Call) -> Callable[[], None]:
+    """Run a call so that it can be undone alone: its failure is not the failure of the others."""
     connection.execute("SAVEPOINT call")
     try:
         with translated():
@@ -164,13 +166,11 @@ def _run_one(connection: sqlite3.Connection, call: _Call) -> Any:
             raise  # SQLite gave up the whole transaction, so every call of the group has failed
         connection.execute("ROLLBACK TO call")
         connection.execute("RELEASE call")
-        call.done.set_exception(error)
-        return _FAILED
+        return partial(call.done.set_exception, error)
     connection.execute("RELEASE call")
-    return outcome
+    return partial(call.done.set_result, outcome)
 
 
 def _fail(group: list[_Call], error: Exception) -> None:
     for call in group:
-        if not call.done.done():
-            call.done.set_exception(error)
+        call.done.set_exception(error)
