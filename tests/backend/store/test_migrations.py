@@ -1,0 +1,85 @@
+"""The database's layout: made once, kept by version, refused when it is newer."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xray_backend.errors import ConfigurationError, Unavailable
+from xray_backend.store.base import EventBatch, StepRecord
+from xray_backend.store.sqlite.migrations import MIGRATIONS
+from xray_backend.store.sqlite.store import SqliteStore
+
+OPEN_AND_WRITE = """
+import sys
+from pathlib import Path
+from xray_backend.store.base import EventBatch, StepRecord
+from xray_backend.store.sqlite.store import SqliteStore
+store = SqliteStore(Path(sys.argv[1]))
+for n in range(20):
+    document = {"type": "step", "stepName": "a", "stepNumber": n, "artifacts": [], "metadata": {}}
+    store.write(EventBatch("p", steps=[StepRecord(f"{sys.argv[2]}-{n}", "t", "a", n, 1e12, False, document)]))
+store.close()
+"""
+
+
+def version_of(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    try:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        return version
+    finally:
+        connection.close()
+
+
+def set_version(path: Path, version: int) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+
+
+def test_a_new_file_has_the_newest_version_and_a_second_opening_keeps_it(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    for _ in range(2):
+        SqliteStore(path).close()
+        assert version_of(path) == len(MIGRATIONS)
+
+
+def test_a_file_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    SqliteStore(path).close()
+    set_version(path, 99)
+    with pytest.raises(ConfigurationError, match=r"has version 99.*newer xray-backend"):
+        SqliteStore(path)
+    assert version_of(path) == 99
+
+
+def test_a_file_that_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(b"not a database, but long enough to be read as one" * 100)
+    with pytest.raises(Unavailable, match="damaged"):
+        SqliteStore(path)
+
+
+def test_a_file_that_cannot_be_made_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="cannot be opened"):
+        SqliteStore(tmp_path / "missing" / "store.db")
+
+
+def test_several_processes_may_make_the_same_file_and_write_to_it_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    programs = [
+        subprocess.Popen([sys.executable, "-c", OPEN_AND_WRITE, str(path), str(n)], stderr=subprocess.PIPE, text=True)
+        for n in range(5)
+    ]
+    for program in programs:
+        _, errors = program.communicate(timeout=60)
+        assert program.returncode == 0, errors
+    store = SqliteStore(path)
+    assert len(store.steps_of("p", "t", limit=1000, offset=0)) == 5 * 20
+    document = {"type": "step", "stepName": "a", "stepNumber": 1, "artifacts": [], "metadata": {}}
+    again = store.write(EventBatch("p", steps=[StepRecord("0-0", "t", "a", 1, 1e12, False, document)]))
+    assert again.repeated == 1
+    store.close()
