@@ -3,13 +3,15 @@
     XRayError
     ├── ConfigError        an option's value cannot be used
     ├── SpoolError         the local disk does not take or give what it should
+    │   ├── SpoolFullError     the spool holds as much as the settings let it
+    │   └── FileGoneError      a file of the spool was removed by somebody else
     └── DeliveryError      the server did not take what was sent
 
 None of them ever reaches the program that is traced: the guard turns them into counts and log lines.
 The command line shows them as sentences.
 """
 
-__all__ = ["ConfigError", "DeliveryError", "SpoolError", "XRayError"]
+__all__ = ["ConfigError", "DeliveryError", "FileGoneError", "SpoolError", "SpoolFullError", "XRayError"]
 
 
 class XRayError(Exception):
@@ -22,6 +24,14 @@ class ConfigError(XRayError):
 
 class SpoolError(XRayError):
     """The local disk does not take or give what it should."""
+
+
+class SpoolFullError(SpoolError):
+    """The spool holds as much as the settings let it."""
+
+
+class FileGoneError(SpoolError):
+    """A file of the spool was removed by somebody else."""
 
 
 class DeliveryError(XRayError):

@@ -1,0 +1,114 @@
+"""A small server whose answers a test writes down beforehand; over real sockets."""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+
+class Reply(NamedTuple):
+    status: int = 200
+    body: bytes = b'{"success":true}'
+    headers: dict[str, str] = {}
+    before: Callable[[], object] = lambda: None  # runs before the answer, in the server's thread
+
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class ScriptedServer:
+    """Answers as told, and remembers everything it was asked; without a script it takes all."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.requests: list[Request] = []
+        self.accepted: list[dict] = []
+        self.blobs: dict[str, Request] = {}
+        self.ingest: deque[Reply] = deque()
+        self.presign: deque[Reply] = deque()
+        self.put: deque[Reply] = deque()
+        self.always: Reply | None = None
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        return self._http.server_address[1]
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join(5)
+
+    def posts(self, path: str = "/api/v1/ingest") -> list[Request]:
+        return [request for request in self.requests if request.path == path]
+
+    def _reply(self, request: Request) -> Reply:
+        if self.always is not None:
+            return self.always
+        if request.path == "/api/v1/ingest":
+            reply = self.ingest.popleft() if self.ingest else Reply()
+            self._accept(request, reply)
+            return reply
+        if request.path == "/api/v1/presign":
+            data_id = request.json()["dataId"]
+            url = json.dumps({"presignedUrl": f"{self.url}/blobs/{data_id}"}).encode()
+            return self.presign.popleft() if self.presign else Reply(body=url)
+        reply = self.put.popleft() if self.put else Reply(body=b"")
+        if reply.status == 200:
+            self.blobs[request.path.rsplit("/", 1)[1]] = request
+        return reply
+
+    def _accept(self, request: Request, reply: Reply) -> None:
+        try:
+            answer = json.loads(reply.body)
+        except ValueError:
+            return
+        if reply.status == 200 and isinstance(answer, dict) and answer.get("success") is True:
+            refused = {entry["index"] for entry in answer.get("rejected", [])}
+            events = request.json()["events"]
+            self.accepted += [event for index, event in enumerate(events) if index not in refused]
+
+    def _handler(server):
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                request = Request(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+                server.requests.append(request)
+                reply = server._reply(request)
+                reply.before()
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(reply.body)))
+                self.end_headers()
+                self.wfile.write(reply.body)
+
+            do_PUT = do_POST
+
+            def handle(self) -> None:
+                try:
+                    super().handle()
+                except ConnectionError:
+                    pass
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler

@@ -1,0 +1,163 @@
+"""Adopter: brings to the server what programs left that are gone."""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from xray_trace.errors import SpoolError
+from xray_trace.export.batch import batch_body, validated_events
+from xray_trace.export.batch_packer import BatchPacker
+from xray_trace.export.blob import read_header
+from xray_trace.export.disk_storage import DiskStorage
+from xray_trace.export.expander import lost_value_event
+from xray_trace.export.frames import unframe
+from xray_trace.export.intake import LateNotice
+from xray_trace.export.item import Item
+from xray_trace.export.ownership import OwnerLock
+from xray_trace.export.spool_listing import listed_blobs, listed_names
+from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, LOCK, REJECTED, STAGED, SpoolName
+from xray_trace.stats import Stats
+
+__all__ = ["Adopter"]
+
+
+class Adopter:
+    """Takes over, from each dead owner with the same destination, everything and once.
+
+    Holding the dead owner's lock is what makes it once; the lock's file is removed last, so that an adopter that
+    dies on the way leaves the rest to the next.
+    """
+
+    def __init__(self, storage: DiskStorage, packer: BatchPacker, stats: Stats, report: Callable[[str], None]) -> None:
+        self._storage = storage
+        self._packer = packer
+        self._stats = stats
+        self._report = report
+        self.former_owners: set[str] = set()
+        """Owners that this program itself was before: what they recorded is counted already."""
+
+    def adopt(self) -> Iterator[list[Item]]:
+        """Yield, for each dead owner, the items that are ours now."""
+        for owner in sorted(self._other_owners()):
+            lock_name = str(SpoolName(self._storage.destination, owner, 0, 0, LOCK))
+            lock = OwnerLock.inherit(self._storage.directory / lock_name)
+            if lock is None:
+                continue
+            try:
+                items = self._take_over(owner)
+            except BaseException:
+                lock.close()
+                raise
+            lock.release()
+            yield items
+
+    def _other_owners(self) -> set[str]:
+        directory, destination, own = self._storage.directory, self._storage.destination, self._storage.owner
+        owners = {name.owner for name in listed_names(directory) if name.destination == destination}
+        owners |= {blob.owner for _, blob in listed_blobs(directory) if blob.destination == destination}
+        return owners - {own}
+
+    def _take_over(self, owner: str) -> list[Item]:
+        """Journals come first, since they name staged files and may already hold what a late value became."""
+        self._is_former = owner in self.former_owners
+        items = [item for name in self._names(owner, JOURNAL) for item in self._pack(str(name))]
+        late = [event for name in self._names(owner, LATE) for event in self._lost_value(str(name))]
+        items += [item for name in self._names(owner, BATCH) for item in self._batch(str(name))]
+        items += [item for name in self._blobs(owner) for item in self._blob(name)]
+        items += self._new_batch(late)
+        for name in self._names(owner, REJECTED):
+            self._storage.take_over(str(name), self._storage.new_name(REJECTED))
+        for name in [*self._names(owner, LATE), *self._names(owner, STAGED)]:
+            self._storage.remove(str(name))
+        self._remove_temporary(owner)
+        return items
+
+    def _names(self, owner: str, suffix: str) -> list[SpoolName]:
+        found = listed_names(self._storage.directory)
+        return sorted(name for name in found if (name.owner, name.suffix) == (owner, suffix))
+
+    def _blobs(self, owner: str) -> list[str]:
+        """Return the owner's blobs, and those that became ours when a record naming them was packed again."""
+        kept = set(self._storage.names())
+        ours = {owner, self._storage.owner}
+        found = listed_blobs(self._storage.directory)
+        return [name for name, blob in found if blob.owner in ours and name not in kept]
+
+    def _pack(self, name: str) -> list[Item]:
+        """Make batches of a dead owner's journal, under that owner's name: doing it twice adds nothing.
+
+        Returns the blobs; the batches are found with the owner's others.
+        """
+        packed = self._packer.pack(name, unframe(self._storage.read(name), damaged=True))
+        self._storage.remove(name)
+        self._packer.clear()
+        if self._is_former:
+            self._stats.record(packed.expanded - packed.own_events)
+        self._count_lost(packed.damaged, "a record in the spool was damaged")
+        self._count_lost(packed.unkept, packed.objection)
+        return [self._counted(item) for item in packed.items if item.is_blob]
+
+    def _batch(self, name: str) -> list[Item]:
+        events, damaged = validated_events(self._storage.read(name))
+        self._count_lost(damaged, "an event in the spool was damaged")
+        if not events:
+            self._storage.remove(name)
+            return []
+        if damaged:
+            self._storage.write(name, batch_body(events))
+        own_name = self._storage.new_name(BATCH)
+        self._storage.take_over(name, own_name)
+        return [self._counted(Item(own_name, is_blob=False, events=len(events)))]
+
+    def _blob(self, name: str) -> list[Item]:
+        with self._storage.open(name) as file:
+            header, offset = read_header(file)
+        if self._storage.size_bytes(name) != offset + header.size_bytes:
+            self._storage.remove(name)
+            self._count_lost(1, "a value in the spool was damaged")
+            return []
+        own = msgspec.structs.replace(header, owner=self._storage.owner)
+        self._storage.patch(name, own.line(offset))
+        self._storage.take_over(name, name)
+        return [self._counted(Item(name, is_blob=True, events=1))]
+
+    def _lost_value(self, name: str) -> list[bytes]:
+        """Return the event that tells of a value that its process took with it, unless it was saved."""
+        try:
+            notice = msgspec.json.decode(self._storage.read(name), type=LateNotice)
+        except msgspec.MsgspecError:
+            return []
+        if self._packer.expander.has_seen(notice.data_id):
+            return []
+        self._count_lost(1, "a large value was lost with its process")
+        sentence = "the process ended before this value was encoded"
+        return [lost_value_event(notice.trace_id, notice.data_id, notice.key, sentence)]
+
+    def _new_batch(self, events: list[bytes]) -> list[Item]:
+        if not events:
+            return []
+        name = self._storage.new_name(BATCH)
+        self._storage.write(name, batch_body(events))
+        return [self._counted(Item(name, is_blob=False, events=len(events)), is_new=True)]
+
+    def _counted(self, item: Item, *, is_new: bool = False) -> Item:
+        if not self._is_former:
+            self._stats.adopt(item.events)
+        elif is_new:
+            self._stats.record(item.events)
+        return item
+
+    def _count_lost(self, count: int, reason: str) -> None:
+        if not count:
+            return
+        if not self._is_former:
+            self._stats.adopt(count)
+        self._stats.drop(reason, count)
+        self._report(f"{count} items of a program that is gone are lost: {reason}")
+
+    def _remove_temporary(self, owner: str) -> None:
+        for path in self._storage.directory.glob(f"*/{self._storage.destination}-{owner}-*.tmp"):
+            try:
+                path.unlink()
+            except OSError as error:
+                raise SpoolError(f"{path} cannot be removed: {error.strerror}") from error

@@ -1,0 +1,162 @@
+"""Background: the one thread that turns what was recorded into what the server has."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from contextvars import Context
+from typing import TYPE_CHECKING
+
+from xray_trace.errors import SpoolError
+from xray_trace.export.adoption import Adopter
+from xray_trace.export.batch_packer import BatchPacker
+from xray_trace.export.item import Item
+from xray_trace.export.journal import Journal
+from xray_trace.export.ledger import Ledger
+from xray_trace.export.loading import load_module
+from xray_trace.export.outbox import Outbox
+from xray_trace.export.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from xray_trace.export.sending import Sending
+
+__all__ = ["Background"]
+
+_ADOPTION_SECONDS = 30.0  # what a dead process left is on its way within this time; a look costs three listings
+
+
+class Background:
+    """Seals, packs, adopts, makes room, and lets the senders send; survives any error of its own."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._storage = pipeline.storage
+        self._stats = pipeline.stats
+        self._guard = pipeline.guard
+        self._report = pipeline.reporter.report
+        self._ledger = Ledger(pipeline.storage, pipeline.stats, self._report)
+        self._outbox = Outbox()
+        self._packer = BatchPacker(pipeline.storage, self._make_room)
+        self._adopter: Adopter | None = None
+        if pipeline.disk is not None:
+            self._adopter = Adopter(pipeline.disk, self._packer, pipeline.stats, self._report)
+            self._adopter.former_owners = pipeline.former_owners
+        self._next_adoption = 0.0
+        self._sending: Sending | None = None
+        self._rung = asyncio.Event()
+        self._flushing: set[asyncio.Task[None]] = set()
+
+    def run(self) -> None:
+        """Work until the pipeline is stopped."""
+        asyncio.run(self._work())
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        empty = Context()  # the loop must not keep alive what a recording thread has in its own context
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended; nobody is to be woken
+                loop.call_soon_threadsafe(self._rung.set, context=empty)
+
+        self._pipeline.doorbell.connect(wake)
+        self._tend()
+        while not self._pipeline.is_stopping:
+            await self._next_ring()
+            self._pack()
+            self._tend()
+            self._answer_flushes()
+        await self._end()
+
+    async def _next_ring(self) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._rung.wait(), self._pipeline.config.batch_interval_seconds)
+        self._rung.clear()
+
+    async def _end(self) -> None:
+        for task in self._flushing:
+            task.cancel()
+        if self._sending is not None:
+            with self._guard.around("closing connections"):
+                await self._sending.close()
+        self._pack()
+        self._pipeline.reporter.write()
+
+    def _tend(self) -> None:
+        """Do everything that is due besides packing; one part's error does not keep the next from its turn."""
+        with self._guard.around("adopting what a dead process left"):
+            self._adopt_if_due()
+        with self._guard.around("making room in the spool"):
+            self._make_room()
+        with self._guard.around("preparing the next journal"), contextlib.suppress(SpoolError):
+            if not self._pipeline.is_stopping:
+                self._pipeline.queue.prepare()
+        with self._guard.around("starting to send"):
+            self._start_sending()
+        with self._guard.around("writing to the log"):
+            self._pipeline.reporter.write()
+
+    def _pack(self) -> None:
+        """Turn all sealed journals into batches and blobs that wait for the server."""
+        with self._guard.around("sealing a journal"):
+            for journal in self._pipeline.queue.collect():
+                with self._guard.around("packing a journal"):
+                    self._pack_one(journal)
+
+    def _pack_one(self, journal: Journal) -> None:
+        packed = self._packer.pack(journal.name, journal.payloads())
+        self._pipeline.queue.retire(journal)
+        self._packer.clear()
+        self._stats.record(packed.expanded - packed.own_events - packed.damaged)
+        self._ledger.lost(packed.damaged, "a record could not be read")
+        self._ledger.lost(packed.unkept, packed.objection)
+        self._add(packed.items)
+        self._pipeline.reporter.trace(f"packed {packed.expanded} items of {journal.name}")
+
+    def _adopt_if_due(self) -> None:
+        now = time.monotonic()
+        if self._adopter is None or now < self._next_adoption:
+            return
+        self._next_adoption = now + _ADOPTION_SECONDS
+        for items in self._adopter.adopt():
+            self._add(items)
+            self._pipeline.reporter.trace(f"adopted {len(items)} files of a process that is gone")
+
+    def _add(self, items: list[Item]) -> None:
+        for item in items:
+            self._outbox.add(item)
+
+    def _make_room(self) -> bool:
+        """Take the oldest out until the settings' limit is kept; tell whether anything was."""
+        made_room = False
+        while self._storage.used_bytes > self._pipeline.config.max_spool_bytes:
+            rejected = next((name for name in self._storage.names() if name.startswith("rejected/")), None)
+            if rejected is not None:
+                self._storage.remove(rejected)  # counted when it was rejected
+            elif (oldest := self._outbox.oldest()) is not None:
+                self._ledger.evicted(oldest)
+            else:
+                break
+            made_room = True
+        return made_room
+
+    def _start_sending(self) -> None:
+        if self._sending is not None or (self._outbox.is_empty(blobs=False) and self._outbox.is_empty(blobs=True)):
+            return
+        module = load_module("xray_trace.export.sending")
+        self._sending = module.Sending(
+            self._pipeline.config, self._storage, self._outbox, self._ledger, self._guard, self._report
+        )
+
+    def _answer_flushes(self) -> None:
+        while self._pipeline.flushes:
+            task = asyncio.create_task(self._flush(self._pipeline.flushes.popleft()))
+            self._flushing.add(task)
+            task.add_done_callback(self._flushing.discard)
+
+    async def _flush(self, done: threading.Event) -> None:
+        try:
+            if self._sending is not None:
+                await self._sending.settled()
+        finally:
+            self._pipeline.reporter.write()
+            done.set()

@@ -1,0 +1,62 @@
+"""Batches: the body of one request to the server, as it lies on disk."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+__all__ = ["MAX_BODY_BYTES", "MAX_EVENTS", "batch_body", "batch_events", "split_batches", "validated_events"]
+
+MAX_EVENTS = 1000  # the server's limit for one request
+MAX_BODY_BYTES = 5 * 1024 * 1024  # the server's limit for one request
+
+_HEAD = b'{"events":[\n'
+_JOINT = b",\n"
+_TAIL = b"\n]}"
+
+
+def batch_body(events: Sequence[bytes]) -> bytes:
+    """Return the request's body: one event a line, in order."""
+    return _HEAD + _JOINT.join(events) + _TAIL
+
+
+def batch_events(body: bytes) -> list[bytes]:
+    """Return the events of a body that `batch_body` made; JSON from an encoder has no line break inside."""
+    return body[len(_HEAD) : len(body) - len(_TAIL)].split(_JOINT)
+
+
+def split_batches(events: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Cut the events into batches that the server takes."""
+    batch: list[bytes] = []
+    size = len(_HEAD) + len(_TAIL)
+    for event in events:
+        added = len(event) + len(_JOINT)
+        if batch and (len(batch) == MAX_EVENTS or size + added > MAX_BODY_BYTES):
+            yield batch
+            batch, size = [], len(_HEAD) + len(_TAIL)
+        batch.append(event)
+        size += added
+    if batch:
+        yield batch
+
+
+def validated_events(body: bytes) -> tuple[list[bytes], int]:
+    """Return the good lines of a body that may be damaged, and how many were not."""
+    good: list[bytes] = []
+    bad = 0
+    for line in body.split(b"\n"):
+        event = line.strip().removesuffix(b",")
+        if event in (b"", b'{"events":[', b"]}"):
+            continue
+        if _is_event(event):
+            good.append(event)
+        else:
+            bad += 1
+    return good, bad
+
+
+def _is_event(line: bytes) -> bool:
+    try:
+        event = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(event, dict) and isinstance(event.get("type"), str)

@@ -1,0 +1,88 @@
+"""BatchPacker: the records of a journal become batches and blobs that can be sent."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from xray_trace.errors import SpoolError, SpoolFullError
+from xray_trace.events import decode_record
+from xray_trace.export.batch import batch_body, split_batches
+from xray_trace.export.blob import BlobShelf
+from xray_trace.export.expander import Expander
+from xray_trace.export.item import Item
+from xray_trace.export.spool_name import BATCH, SpoolName
+from xray_trace.export.storage import StorageAdapter
+
+__all__ = ["BatchPacker", "Packed"]
+
+
+class Packed(NamedTuple):
+    """What a journal came to."""
+
+    items: list[Item]
+    own_events: int
+    """Records that carried an event of their own: what the caller counted."""
+    expanded: int
+    """Events and blobs that were made."""
+    damaged: int
+    """Records that could not be read."""
+    unkept: int
+    """Events that found no room, with the reason in `objection`."""
+    objection: str
+
+
+class BatchPacker:
+    """Writes a journal's events as request bodies, which are never encoded again.
+
+    The batches of a journal carry its number: whoever has to do the work again after a crash writes over them,
+    and adds nothing.
+    """
+
+    def __init__(self, storage: StorageAdapter, make_room: Callable[[], bool]) -> None:
+        self._storage = storage
+        self._make_room = make_room
+        self._shelf = BlobShelf(storage)
+        self.expander = Expander(storage.destination, self._shelf.shelve)
+
+    def pack(self, journal_name: str, payloads: Iterable[bytes | None]) -> Packed:
+        """Write the batches and blobs of these records; nothing is removed yet, see `clear`."""
+        events, own_events, damaged = self._expand(payloads)
+        name = SpoolName.parse(journal_name)
+        assert name is not None, "journals are named by SpoolName"
+        items: list[Item] = []
+        objection, unkept = "", 0
+        for part, batch in enumerate(split_batches(events)):
+            batch_name = str(name._replace(part=part, suffix=BATCH))
+            try:
+                self._write(batch_name, batch_body(batch))
+                items.append(Item(batch_name, is_blob=False, events=len(batch)))
+            except SpoolError as error:
+                objection = "the spool is full" if isinstance(error, SpoolFullError) else "the disk failed"
+                unkept += len(batch)
+        blobs = self._shelf.take_items()
+        return Packed(items + blobs, own_events, len(events) + len(blobs), damaged, unkept, objection)
+
+    def clear(self) -> None:
+        """Remove the staged files of what is packed; to be called once the journal is gone."""
+        self._shelf.clear()
+
+    def _expand(self, payloads: Iterable[bytes | None]) -> tuple[list[bytes], int, int]:
+        events: list[bytes] = []
+        own_events = damaged = 0
+        for payload in payloads:
+            try:
+                record = decode_record(payload or b"")
+                events.extend(self.expander.expand(record))
+                own_events += bool(record.event)
+            except (msgspec.MsgspecError, ValueError, TypeError):
+                damaged += 1
+        return events, own_events, damaged
+
+    def _write(self, name: str, body: bytes) -> None:
+        try:
+            self._storage.write(name, body)
+        except SpoolFullError:
+            if not self._make_room():
+                raise
+            self._storage.write(name, body)

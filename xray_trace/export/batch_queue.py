@@ -1,0 +1,127 @@
+"""BatchQueue: into the open batch on disk; sealed by count or age."""
+
+import threading
+from collections.abc import Callable
+
+from xray_trace.errors import SpoolError
+from xray_trace.export.frames import to_frame
+from xray_trace.export.journal import Journal
+from xray_trace.export.storage import StorageAdapter
+from xray_trace.guard import from_signal_handler
+
+__all__ = ["JOURNAL_BYTES", "BatchQueue", "QueueClosedError"]
+
+JOURNAL_BYTES = 1024 * 1024
+"""Room for a hundred records of the usual kind with their contents, and little to promise on disk for one record."""
+
+_SHARE_OF_SPOOL = 16  # an open and a spare journal must leave most of a small spool to what waits
+
+_TRIES = 8  # between taking a fresh journal and writing into it, other threads may fill it; hardly twice in a row
+
+
+class QueueClosedError(SpoolError):
+    """The queue was closed, by a shutdown or a fork; another one must be made."""
+
+
+class BatchQueue:
+    """Takes records from any thread; the background takes the sealed journals away.
+
+    Which journals are sealed is never stored, but derived: every one that was made, but the open one and the
+    spare. So a signal handler that records while it interrupts the very change of journals can lose none.
+    """
+
+    def __init__(self, storage: StorageAdapter, wake: Callable[[], None], max_batch_size: int) -> None:
+        self._storage = storage
+        self._wake = wake
+        self._max_batch_size = max_batch_size
+        self._journal_bytes = min(JOURNAL_BYTES, storage.limit_bytes // _SHARE_OF_SPOOL)
+        self._is_closed = False
+        self._lock = threading.RLock()
+        self._journals: dict[str, Journal] = {}
+        self._spare: Journal | None = None
+        self._open = self._create(self._journal_bytes)
+
+    def put(self, payload: bytes) -> None:
+        """Keep the record; no lock, no system call and no other thread on the usual way.
+
+        Raises SpoolError if there is no room for it, QueueClosedError if the queue is closed.
+        """
+        frame = to_frame(payload)
+        journal = self._open
+        try:
+            journal.write(frame)
+        except ValueError as error:  # full, or sealed since we looked
+            if from_signal_handler(error):
+                raise
+            journal = self._put_elsewhere(frame)
+        if journal.count_one() == self._max_batch_size:
+            self._wake()
+
+    def collect(self) -> list[Journal]:
+        """Seal the open journal if there is something in it, and return all sealed ones, oldest first."""
+        if self._is_closed:
+            return list(self._journals.values())
+        if not self._open.is_empty():
+            self.prepare()
+            with self._lock:
+                self._change_from(self._open)
+        with self._lock:
+            kept = (self._open, self._spare)
+            sealed = [journal for journal in self._journals.values() if journal not in kept]
+        for journal in sealed:
+            journal.seal()
+        return sealed
+
+    def retire(self, journal: Journal) -> None:
+        """Forget a journal whose records are kept elsewhere by now."""
+        self._storage.remove(journal.name)
+        self._journals.pop(journal.name, None)
+
+    def prepare(self) -> None:
+        """Have the next journal ready, so that no caller has to make it."""
+        if self._spare is None:
+            self._spare = self._create(self._journal_bytes)
+
+    def close(self) -> None:
+        """Let nothing more in; what is in can still be collected."""
+        with self._lock:
+            self._is_closed = True
+            for journal in self._journals.values():
+                journal.seal()
+
+    def forget_in_child(self) -> None:
+        """Stop this process, a fork's child, from writing into the parent's journals."""
+        self._lock = threading.RLock()  # a thread that the child does not have may have held it
+        self.close()
+
+    def _create(self, capacity_bytes: int) -> Journal:
+        journal = self._storage.new_journal(capacity_bytes)
+        self._journals[journal.name] = journal
+        return journal
+
+    def _put_elsewhere(self, frame: bytes) -> Journal:
+        with self._lock:
+            if self._is_closed:
+                raise QueueClosedError("this queue is closed")
+            if len(frame) > self._journal_bytes:
+                journal = self._create(len(frame))  # one of its own: neither open nor spare, so the next to be sent
+                journal.write(frame)
+                return journal
+            for _ in range(_TRIES):
+                journal = self._open
+                try:
+                    journal.write(frame)
+                    return journal
+                except ValueError as error:
+                    if from_signal_handler(error):
+                        raise
+                    self._change_from(journal)
+        raise SpoolError("the journals filled faster than they could be made")
+
+    def _change_from(self, full: Journal) -> None:
+        """Open another journal in place of this one, unless a signal handler did it meanwhile."""
+        replacement = self._spare or self._create(self._journal_bytes)
+        self._spare = None
+        if self._open is full:
+            self._open = replacement
+            full.seal()

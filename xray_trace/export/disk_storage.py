@@ -1,0 +1,193 @@
+"""DiskStorage: the spool on disk, as the architecture lays it out."""
+
+import contextlib
+import errno
+import mmap
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from xray_trace.errors import FileGoneError, SpoolError, SpoolFullError
+from xray_trace.export.journal import Journal
+from xray_trace.export.ownership import OwnerLock
+from xray_trace.export.spool_directory import open_spool_directory
+from xray_trace.export.spool_name import JOURNAL, LOCK, TEMPORARY, SpoolName
+from xray_trace.export.storage import StorageAdapter
+
+__all__ = ["DiskStorage"]
+
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_ZEROS = bytes(64 * 1024)  # written where the system cannot preallocate; a size that costs few calls
+_MMAP_OPTIONS = {"trackfd": False} if sys.version_info >= (3, 13) else {}
+
+
+class DiskStorage(StorageAdapter):
+    """Keeps each name as a file, 0600, under a directory that is the user's own.
+
+    Opening it makes the directory and takes the owner's lock.
+    Raises SpoolError if there is no directory that can be used.
+    """
+
+    def __init__(self, directory: Path, destination: str, limit_bytes: int) -> None:
+        super().__init__(destination, limit_bytes)
+        self.directory = open_spool_directory(directory)
+        self._owner_lock = OwnerLock.create(self._path(str(SpoolName(destination, self.owner, 0, 0, LOCK))))
+        self._sizes: dict[str, int] = {}
+        self._used_bytes = 0
+        self._lock = threading.RLock()
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether what is kept here outlives the process."""
+        return True
+
+    @property
+    def used_bytes(self) -> int:
+        """How much this owner keeps."""
+        return self._used_bytes
+
+    def new_journal(self, capacity_bytes: int) -> Journal:
+        """Make a file whose blocks the disk has promised: a full disk must not turn a copy into a SIGBUS.
+
+        The file needs no descriptor of ours after it is mapped, so none can be closed under a writer. (Python
+        before 3.13 keeps one of its own inside the mapping, which nothing reads, writes or passes on.)
+        """
+        name = self.new_name(JOURNAL)
+        with self._keeping(name, capacity_bytes) as descriptor:
+            _preallocate(descriptor, capacity_bytes)
+            mapping = mmap.mmap(descriptor, capacity_bytes, **_MMAP_OPTIONS)
+        return Journal(name, mapping)
+
+    def write(self, name: str, *chunks: bytes) -> None:
+        """Keep the chunks, one after another, under the name; replaces what was there."""
+        temporary = name + TEMPORARY
+        with self._keeping(name, sum(map(len, chunks)), temporary) as descriptor:
+            for chunk in chunks:
+                _write_all(descriptor, chunk)
+            os.rename(self._path(temporary), self._path(name))
+
+    def patch(self, name: str, start: bytes) -> None:
+        """Replace the first bytes of what lies under the name."""
+        with _translated(name):
+            descriptor = os.open(self._path(name), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.pwrite(descriptor, start, 0)
+            finally:
+                os.close(descriptor)
+
+    def open(self, name: str) -> BinaryIO:
+        """Open what lies under the name for reading."""
+        with _translated(name):
+            return os.fdopen(os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+
+    def size_bytes(self, name: str) -> int:
+        """Return how many bytes lie under the name."""
+        with _translated(name):
+            return self._path(name).lstat().st_size
+
+    def publish(self, old: str, new: str) -> bool:
+        """Let it lie under the new name too, until the old one is removed; False where the new one is taken."""
+        with _translated(old):
+            try:
+                os.link(self._path(old), self._path(new), follow_symlinks=False)
+            except FileExistsError:
+                return False
+            except PermissionError:  # a file system without hard links
+                if self._path(new).exists():
+                    return False
+                os.rename(self._path(old), self._path(new))
+        self._account(new, self.size_bytes(new))
+        return True
+
+    def remove(self, name: str) -> None:
+        """Remove it; nothing happens where it is gone already."""
+        with _translated(name), contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path(name))
+        self._account(name, None)
+
+    def names(self) -> list[str]:
+        """Return what this owner keeps, oldest first."""
+        with self._lock:
+            return list(self._sizes)
+
+    def take_over(self, old: str, new: str) -> None:
+        """Make a dead owner's file this owner's; whoever calls this holds the dead owner's lock."""
+        with _translated(old):
+            size = self._path(old).lstat().st_size
+            if new != old:
+                os.rename(self._path(old), self._path(new))
+        self._account(new, size)
+
+    def release(self) -> None:
+        """Give up ownership; what is kept on disk is free for the next process. May be repeated."""
+        self._owner_lock.release()
+
+    def forget_in_child(self) -> None:
+        """Close the child's copy of the parent's descriptor; the parent's lock does not feel it."""
+        self._lock = threading.RLock()
+        self._owner_lock.close()
+
+    def is_intact(self) -> bool:
+        """Tell whether others can still see that this owner lives."""
+        return self._owner_lock.is_intact()
+
+    def _path(self, name: str) -> Path:
+        return self.directory / name
+
+    def _account(self, name: str, size: int | None) -> None:
+        with self._lock:
+            self._used_bytes += (size or 0) - self._sizes.pop(name, 0)
+            if size is not None:
+                self._sizes[name] = size
+
+    @contextlib.contextmanager
+    def _keeping(self, name: str, size: int, temporary: str | None = None) -> Iterator[int]:
+        """Open a new file for the block to fill; the file stays if the block succeeds, else nothing does."""
+        if self._used_bytes + size > self.limit_bytes:
+            raise SpoolFullError(
+                f"the spool holds {self._used_bytes} of {self.limit_bytes} bytes; raise max_spool_bytes to keep more"
+            )
+        path = self._path(temporary or name)
+        with _translated(name):
+            descriptor = os.open(path, _NEW_FILE, 0o600)
+            try:
+                yield descriptor
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+            finally:
+                os.close(descriptor)
+        self._account(name, size)
+
+
+@contextlib.contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """Turn the system's errors into the spool's."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileGoneError(f"{name} is not in the spool any more") from error
+    except OSError as error:
+        raise SpoolError(f"the spool's disk failed at {name}: {error.strerror}") from error
+
+
+def _preallocate(descriptor: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+                raise
+        else:
+            return
+    for start in range(0, size, len(_ZEROS)):
+        _write_all(descriptor, _ZEROS[: size - start])
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(descriptor, view) :]

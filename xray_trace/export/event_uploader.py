@@ -1,0 +1,109 @@
+"""EventUploader: sealed batches -> POST /api/v1/ingest."""
+
+from collections.abc import Awaitable, Callable
+
+from xray_trace.errors import FileGoneError, SpoolError
+from xray_trace.export.answer import Answer, Decision, classify_ingest
+from xray_trace.export.batch import batch_body, batch_events
+from xray_trace.export.item import Item
+from xray_trace.export.ledger import Ledger
+from xray_trace.export.outbox import Outbox
+from xray_trace.export.pace import Outcome, Pace
+from xray_trace.export.spool_name import BATCH
+from xray_trace.export.storage import StorageAdapter
+
+__all__ = ["EventUploader", "Post"]
+
+Post = Callable[[str, bytes], Awaitable[Answer]]
+
+
+class EventUploader:
+    """Sends one batch after another; a batch's file goes only once the server has every event, or refused it."""
+
+    def __init__(self, storage: StorageAdapter, outbox: Outbox, post: Post, pace: Pace, ledger: Ledger) -> None:
+        self._storage = storage
+        self._outbox = outbox
+        self._post = post
+        self._pace = pace
+        self._ledger = ledger
+
+    async def send_next(self) -> None:
+        """Take the oldest batch and send it until its fate is decided, or it has to wait its turn again."""
+        item = await self._outbox.take(blobs=False)
+        try:
+            body = self._storage.read(item.name)
+        except FileGoneError:
+            self._ledger.gone(item)
+            self._outbox.done(item)
+            return
+        except SpoolError:
+            self._outbox.put_back(item)
+            raise
+        try:
+            outcome = await self._pace.settle(lambda: self._attempt(body))
+            self._conclude(item, body, outcome)
+        except BaseException:
+            self._outbox.put_back(item)
+            raise
+        if outcome.decision is Decision.RETRY:
+            self._outbox.put_back(item)
+        else:
+            self._outbox.done(item)
+
+    async def _attempt(self, body: bytes) -> Outcome:
+        answer = await self._post("/api/v1/ingest", body)
+        return Outcome(classify_ingest(answer), answer)
+
+    def _conclude(self, item: Item, body: bytes, outcome: Outcome) -> None:
+        if outcome.decision is Decision.DONE:
+            self._deliver(item, body, outcome.answer)
+        elif outcome.decision is Decision.REFUSE:
+            self._refuse(item, body, outcome.answer)
+        elif outcome.decision is Decision.SPLIT:
+            self._split(item, body, outcome.answer)
+
+    def _deliver(self, item: Item, body: bytes, answer: Answer) -> None:
+        refused = _refused_events(body, answer)
+        if refused:
+            self._ledger.set_aside(refused, answer.describe())
+        self._ledger.delivered(item, item.events - len(refused))
+
+    def _refuse(self, item: Item, body: bytes, answer: Answer) -> None:
+        events = batch_events(body)
+        refused = _refused_events(body, answer)
+        if not refused or len(refused) == len(events):
+            self._ledger.set_aside(events, answer.describe())
+            self._ledger.delivered(item, 0)
+            return
+        self._ledger.set_aside(refused, answer.describe())
+        wrong = set(refused)
+        self._replace(item, [[event for event in events if event not in wrong]])
+
+    def _split(self, item: Item, body: bytes, answer: Answer) -> None:
+        events = batch_events(body)
+        if len(events) == 1:
+            self._ledger.set_aside(events, answer.describe())
+            self._ledger.delivered(item, 0)
+            return
+        middle = len(events) // 2
+        self._replace(item, [events[:middle], events[middle:]])
+
+    def _replace(self, item: Item, batches: list[list[bytes]]) -> None:
+        """Put other batches in the place of this one; they are written first, so that no moment has neither."""
+        for events in batches:
+            name = self._storage.new_name(BATCH)
+            self._storage.write(name, batch_body(events))
+            self._outbox.add(Item(name, is_blob=False, events=len(events)))
+        self._storage.remove(item.name)
+
+
+def _refused_events(body: bytes, answer: Answer) -> list[bytes]:
+    """Return the events that the answer names by their place in the batch."""
+    content = answer.json()
+    details = content.get("details")
+    rejected = content.get("rejected") or (details.get("rejected") if isinstance(details, dict) else details)
+    if not isinstance(rejected, list):
+        return []
+    events = batch_events(body)
+    places = {entry.get("index") for entry in rejected if isinstance(entry, dict)}
+    return [event for place, event in enumerate(events) if place in places]

@@ -1,0 +1,121 @@
+"""Expander: a record becomes the events that the server knows."""
+
+import base64
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+
+import msgspec
+
+from xray_trace.events import Part, Record
+from xray_trace.ids import derive_data_id
+
+__all__ = ["Expander", "Shelve", "lost_value_event"]
+
+Shelve = Callable[[str, Part], str | None]
+"""Given a trace's id and a part with a staged file, makes a blob of the file and returns its data id, or None."""
+
+_REMEMBERED_IDS = 4096
+"""Contents told apart from new ones; enough for what traces share at one time, and under a megabyte."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Expander:
+    """Derives ids, leaves out what was sent before in the same trace, and completes the step's event.
+
+    The event's own JSON is never decoded: what the export side knows is put in before its closing brace.
+    """
+
+    def __init__(self, destination: str, shelve: Shelve | None = None) -> None:
+        self._destination = destination
+        self._shelve = shelve
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    def expand(self, record: Record) -> list[bytes]:
+        """Return the wire events, as JSON: `data` events first, then the record's own."""
+        events: list[bytes] = []
+        references: list[tuple[Part, str]] = []
+        for part in record.parts:
+            data_id = self._identify(record, part, events)
+            if data_id is not None:
+                references.append((part, data_id))
+        if record.event:
+            events.append(_complete(record.event, record.parts, references))
+        return events
+
+    def has_seen(self, data_id: str) -> bool:
+        """Tell whether this content was met lately."""
+        return data_id in self._seen
+
+    def _identify(self, record: Record, part: Part, events: list[bytes]) -> str | None:
+        """Return the part's data id; its `data` event is added the first time."""
+        if part.blob is not None:
+            data_id = self._shelve(record.trace_id, part) if self._shelve else None
+            if data_id is not None:
+                self._is_new(data_id)
+            return data_id
+        if part.body is None:
+            if part.data_id is not None and not record.event and self._is_new(part.data_id):
+                events.append(_data_event(part.data_id, record.trace_id, part, None, None))
+            return part.data_id
+        sha256 = hashlib.sha256(part.body).hexdigest()
+        data_id = part.data_id or derive_data_id(self._destination, record.trace_id, part.content_type, sha256)
+        if self._is_new(data_id):
+            events.append(_data_event(data_id, record.trace_id, part, part.body, sha256))
+        return data_id
+
+    def _is_new(self, data_id: str) -> bool:
+        if data_id in self._seen:
+            self._seen.move_to_end(data_id)
+            return False
+        self._seen[data_id] = None
+        if len(self._seen) > _REMEMBERED_IDS:
+            self._seen.popitem(last=False)
+        return True
+
+
+def lost_value_event(trace_id: str, data_id: str, key: str, sentence: str) -> bytes:
+    """Return the `data` event of a value that the process took with it."""
+    part = Part(key, None, "", None, b"", _encode({"lost": sentence}), data_id)
+    return _data_event(data_id, trace_id, part, None, None)
+
+
+def _data_event(data_id: str, trace_id: str, part: Part, body: bytes | None, sha256: str | None) -> bytes:
+    event: dict[str, object] = {
+        "type": "data",
+        "dataId": data_id,
+        "traceId": trace_id,
+        "key": part.key,
+        "metadata": msgspec.Raw(part.metadata or b"{}"),
+    }
+    if body is not None:
+        try:
+            event["content"] = body.decode()
+        except UnicodeDecodeError:
+            event["content"] = base64.b64encode(body).decode()
+            event["contentEncoding"] = "base64"
+        event.update(contentType=part.content_type, sizeBytes=len(body), sha256=sha256)
+    return _encode(event)
+
+
+def _complete(event: bytes, parts: list[Part], references: list[tuple[Part, str]]) -> bytes:
+    members: list[bytes] = []
+    if references:
+        artifacts = [{"dataId": data_id, "type": part.role, "key": part.key} for part, data_id in references]
+        members.append(b'"artifacts":' + _encode(artifacts))
+    inputs = {part.key: msgspec.Raw(part.summary) for part in parts if _is_shown(part, "input")}
+    if inputs:
+        members.append(b'"inputs":' + _encode(inputs))
+    outputs = [part.summary for part in parts if _is_shown(part, "output")]
+    if outputs:
+        members.append(b'"output":' + outputs[-1])
+    if not members:
+        return event
+    head = event.rstrip()[:-1].rstrip()
+    comma = b"" if head == b"{" else b","
+    return head + comma + b",".join(members) + b"}"
+
+
+def _is_shown(part: Part, role: str) -> bool:
+    return part.listed and part.role == role and bool(part.summary)

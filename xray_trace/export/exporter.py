@@ -1,0 +1,115 @@
+"""Exporter: the front of the export side; takes records and gets them to the server."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+from xray_trace.config import Config
+from xray_trace.errors import SpoolError, SpoolFullError
+from xray_trace.events import LateValue, Record
+from xray_trace.export.batch_queue import QueueClosedError
+from xray_trace.export.pipeline import Pipeline
+from xray_trace.export.reporter import Reporter
+from xray_trace.guard import Guard
+from xray_trace.stats import FlushResult, Stats
+
+__all__ = ["Exporter"]
+
+_LIVES = 3  # a queue may be closed under a record by a shutdown or a fork; not again and again
+
+
+class Exporter:
+    """A `Sink` whose records reach the server, through the spool.
+
+    Makes no thread, no file and no socket before the first record. After a shutdown or in a fork's child it
+    begins anew with the next one.
+    """
+
+    def __init__(self, config: Config, stats: Stats) -> None:
+        self._config = config
+        self._stats = stats
+        self._reporter = Reporter(debug=config.debug)
+        self._guard = Guard(stats.swallow_one, self.report, debug=config.debug)
+        self._lock = threading.RLock()
+        self._pipeline: Pipeline | None = None
+        self._former_owners: set[str] = set()
+
+    def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
+        """Keep the record; see `Sink.put`."""
+        try:
+            self._take(record, late)
+            if record.event:
+                self._stats.record_one()
+        except SpoolFullError:
+            self._lose("the spool was full", record)
+        except SpoolError:
+            self._lose("the disk failed", record)
+        except Exception as error:  # noqa: BLE001 - the guard lets what is the user's go on
+            self._guard.swallow(error, "keeping a record")
+            self._lose("recording failed", record)
+
+    def report(self, line: str) -> None:
+        """Have the background thread log the line: one a minute of its kind, all in debug mode."""
+        self._reporter.report(line)
+
+    def flush(self, timeout_seconds: float) -> FlushResult:
+        """Return when everything is delivered or set aside, when the server is found away, or in time."""
+        pipeline = self._pipeline
+        if pipeline is not None:
+            with self._guard.around("flushing"):
+                pipeline.flush(time.monotonic() + timeout_seconds)
+        return self._stats.flush_result()
+
+    def shutdown(self, timeout_seconds: float) -> FlushResult:
+        """Flush, stop the thread and leave the rest on disk; may be repeated."""
+        deadline = time.monotonic() + timeout_seconds
+        with self._lock:
+            pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            with self._guard.around("shutting down"):
+                pipeline.flush(deadline)
+            with self._guard.around("shutting down"):
+                self._former_owners |= pipeline.owners()
+                pipeline.stop(deadline)
+        return self._stats.flush_result()
+
+    def after_fork_in_child(self) -> None:
+        """Let go of the parent's files, thread and locks; the next record begins anew."""
+        self._lock = threading.RLock()
+        pipeline, self._pipeline = self._pipeline, None
+        self._stats.after_fork_in_child()
+        if pipeline is not None:
+            with self._guard.around("letting go after a fork"):
+                pipeline.forget_in_child()
+
+    def _take(self, record: Record, late: Sequence[LateValue]) -> None:
+        for _ in range(_LIVES):
+            pipeline = self._pipeline or self._start()
+            try:
+                return pipeline.intake.take(record, late)
+            except QueueClosedError:
+                if self._pipeline is pipeline:
+                    self._pipeline = None
+        raise SpoolError("the exporter was shut down again and again while it was recording")
+
+    def _start(self) -> Pipeline:
+        with self._lock:
+            if self._pipeline is not None:
+                return self._pipeline
+            pipeline = Pipeline(self._config, self._stats, self._guard, self._reporter, self._former_owners)
+            return self._install(pipeline)
+
+    def _install(self, pipeline: Pipeline) -> Pipeline:
+        """Begin with this pipeline, unless a signal handler recorded while it was made, and was quicker."""
+        if self._pipeline is not None:
+            pipeline.stop(0.0)
+            return self._pipeline
+        self._pipeline = pipeline
+        pipeline.start()
+        return pipeline
+
+    def _lose(self, reason: str, record: Record) -> None:
+        if record.event:
+            self._stats.record_one()
+            self._stats.drop(reason)
+        self.report(f"a record is lost: {reason}")

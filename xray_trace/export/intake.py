@@ -1,0 +1,130 @@
+"""Intake: what the caller's thread does to a record before `put` may return."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from xray_trace.errors import SpoolError
+from xray_trace.events import Content, LateValue, Part, Record, encode_record
+from xray_trace.export.batch_queue import BatchQueue
+from xray_trace.export.blob import reserved_header
+from xray_trace.export.spool_name import LATE, STAGED
+from xray_trace.export.storage import StorageAdapter
+from xray_trace.export.worker_pool import LateJob, WorkerPool
+from xray_trace.ids import new_id
+from xray_trace.stats import Stats
+
+__all__ = ["Intake", "LateNotice"]
+
+
+class LateNotice(msgspec.Struct, rename="camel", frozen=True):
+    """What a late value's file tells whoever finds it after the process has died."""
+
+    trace_id: str
+    data_id: str
+    key: str
+
+
+class Intake:
+    """Puts large values into files first and the record that names them into the journal second.
+
+    So a record never names what is not there. Everything raises SpoolError if there is no room.
+    """
+
+    def __init__(
+        self, storage: StorageAdapter, batch_queue: BatchQueue, stats: Stats, inline_max_bytes: int, workers: int
+    ) -> None:
+        self._storage = storage
+        self._queue = batch_queue
+        self._stats = stats
+        self._inline_max_bytes = inline_max_bytes
+        self.pool = WorkerPool(workers, self._take_late, self._lose_late)
+
+    def take(self, record: Record, late: Sequence[LateValue] = ()) -> None:
+        """Keep the record and announce its late values; counting the record's own event is the caller's part."""
+        lost: list[Part] = []
+        for part in record.parts:
+            if part.body is not None and len(part.body) > self._inline_max_bytes:
+                record, lost = self._with_large_parts_staged(record)
+                break
+        jobs = [LateJob(value, self._announce(value)) for value in late]
+        self._keep(record)
+        if lost:
+            self._keep(Record(record.trace_id, b"", lost))
+        for job in jobs:
+            self.pool.submit(job)
+
+    def _keep(self, record: Record) -> None:
+        try:
+            payload = encode_record(record)
+        except UnicodeEncodeError:  # half a surrogate pair in a key
+            payload = encode_record(_without_surrogates(record))
+        self._queue.put(payload)
+
+    def _with_large_parts_staged(self, record: Record) -> tuple[Record, list[Part]]:
+        parts: list[Part] = []
+        lost: list[Part] = []
+        for part in record.parts:
+            if part.body is None or len(part.body) <= self._inline_max_bytes:
+                parts.append(part)
+                continue
+            try:
+                parts.append(self._stage(record.trace_id, part))
+            except SpoolError as error:
+                data_id = part.data_id or new_id()
+                parts.append(msgspec.structs.replace(part, body=None, data_id=data_id))
+                lost.append(_lost_part(data_id, part.key, str(error)))
+                self._count_lost("a value found no room in the spool")
+        return Record(record.trace_id, record.event, parts), lost
+
+    def _stage(self, trace_id: str, part: Part) -> Part:
+        name = self._storage.new_name(STAGED)
+        header = reserved_header(trace_id, part.key, part.content_type, part.metadata)
+        self._storage.write(name, header, part.body or b"")
+        return msgspec.structs.replace(part, body=None, blob=name)
+
+    def _announce(self, value: LateValue) -> str | None:
+        name = self._storage.new_name(LATE)
+        notice = LateNotice(value.trace_id, value.data_id, value.key.encode("utf-8", "replace").decode())
+        try:
+            self._storage.write(name, msgspec.json.encode(notice))
+        except SpoolError:
+            return None
+        return name
+
+    def _take_late(self, job: LateJob, content: Content) -> None:
+        value = job.value
+        part = Part(
+            value.key, None, content.content_type, content.body, b"", value.metadata, value.data_id, listed=False
+        )
+        try:
+            self.take(Record(value.trace_id, b"", [part]))
+        except SpoolError:
+            self._count_lost("a value found no room in the spool")
+        self._withdraw(job)
+
+    def _lose_late(self, job: LateJob, sentence: str) -> None:
+        part = _lost_part(job.value.data_id, job.value.key, sentence)
+        self._count_lost("a large value could not be encoded in the background")
+        try:
+            self._keep(Record(job.value.trace_id, b"", [part]))
+        finally:
+            self._withdraw(job)
+
+    def _withdraw(self, job: LateJob) -> None:
+        if job.placeholder is not None:
+            self._storage.remove(job.placeholder)
+
+    def _count_lost(self, reason: str) -> None:
+        self._stats.record(1)
+        self._stats.drop(reason)
+
+
+def _lost_part(data_id: str, key: str, sentence: str) -> Part:
+    metadata = msgspec.json.encode({"lost": sentence})
+    return Part(key, None, "", None, b"", metadata, data_id, listed=False)
+
+
+def _without_surrogates(record: Record) -> Record:
+    parts = [msgspec.structs.replace(part, key=part.key.encode("utf-8", "replace").decode()) for part in record.parts]
+    return Record(record.trace_id, record.event, parts)

@@ -1,0 +1,15 @@
+"""Item: a batch or a blob that lies in the spool."""
+
+from dataclasses import dataclass
+
+__all__ = ["Item"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A batch or a blob that lies in the spool."""
+
+    name: str
+    is_blob: bool
+    events: int
+    """How many items of the statistics it stands for."""

@@ -1,0 +1,114 @@
+"""Pipeline: what one life of the exporter consists of, and the thread that works for it."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from xray_trace.config import Config
+from xray_trace.errors import SpoolError
+from xray_trace.export.batch_queue import BatchQueue
+from xray_trace.export.disk_storage import DiskStorage
+from xray_trace.export.doorbell import Doorbell
+from xray_trace.export.fallback_storage import FallbackStorage
+from xray_trace.export.intake import Intake
+from xray_trace.export.loading import load_module
+from xray_trace.export.memory_storage import MemoryStorage
+from xray_trace.export.ownership import IS_SUPPORTED
+from xray_trace.export.reporter import Reporter
+from xray_trace.export.storage import StorageAdapter
+from xray_trace.guard import Guard
+from xray_trace.stats import Stats
+
+__all__ = ["Pipeline"]
+
+_HEADROOM = 1.25  # of max_spool_bytes: what recording may take while the background still makes room
+
+
+class Pipeline:
+    """Storage, queue, intake and background of one owner of the spool; made at the first record, ended once."""
+
+    def __init__(self, config: Config, stats: Stats, guard: Guard, reporter: Reporter, former: set[str]) -> None:
+        self.config = config
+        self.stats = stats
+        self.guard = guard
+        self.reporter = reporter
+        self.former_owners = former
+        self.disk, self.storage = _open_storage(config, reporter.report)
+        self.doorbell = Doorbell()
+        self.queue = BatchQueue(self.storage, self.doorbell.ring, config.max_batch_size)
+        self.intake = Intake(self.storage, self.queue, stats, config.inline_max_bytes, config.worker_pool_size)
+        self.flushes: deque[threading.Event] = deque()
+        self.is_stopping = False
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the background thread; where the interpreter allows none any more, all stays in the spool."""
+        thread = threading.Thread(target=self._run, name="xray-trace", daemon=True)
+        self._thread = thread
+        try:
+            thread.start()
+        except RuntimeError:
+            self._thread = None
+            self.reporter.trace("no thread can be started any more; what is recorded now waits in the spool")
+
+    def owners(self) -> set[str]:
+        """Return the name under which this pipeline owns files."""
+        return {self.disk.owner} if self.disk is not None else set()
+
+    def flush(self, deadline: float) -> None:
+        """Have everything sent, or come to where going on makes no sense, by the deadline of `time.monotonic`."""
+        self.intake.pool.drain(deadline)
+        if self._thread is None or self._thread is threading.current_thread():
+            return
+        done = threading.Event()
+        self.flushes.append(done)
+        self.doorbell.ring()
+        while not done.is_set() and not self._ended.is_set() and (left := deadline - time.monotonic()) > 0:
+            done.wait(left)
+
+    def stop(self, deadline: float) -> None:
+        """Let the thread end, and give up what is ours to the next process; waits until the deadline at most.
+
+        A thread that is not done by then gives it up itself when it ends, or the end of the process does.
+        """
+        self.is_stopping = True
+        self.queue.close()
+        self.intake.pool.close()
+        if self._thread is None:
+            self.storage.release()
+            return
+        self.doorbell.ring()
+        if self._thread is not threading.current_thread():
+            self._ended.wait(max(0.0, deadline - time.monotonic()))
+
+    def forget_in_child(self) -> None:
+        """Let go, in a fork's child, of what is the parent's."""
+        self.queue.forget_in_child()
+        self.storage.forget_in_child()
+
+    def _run(self) -> None:
+        try:
+            with self.guard.around("working in the background"):
+                load_module("xray_trace.export.background").Background(self).run()
+        finally:
+            self.storage.release()
+            self._ended.set()
+            for done in list(self.flushes):
+                done.set()
+
+
+def _open_storage(config: Config, report: Callable[[str], None]) -> tuple[DiskStorage | None, StorageAdapter]:
+    limit = int(config.max_spool_bytes * _HEADROOM)
+    memory = MemoryStorage(config.destination, limit)
+    if not IS_SUPPORTED:
+        report("on this system the spool is kept in memory: what is not sent is lost with the process")
+        return None, memory
+    try:
+        disk = DiskStorage(Path(config.spool_dir), config.destination, limit)
+    except SpoolError as error:
+        report(f"{error}; what is recorded is kept in memory and lost with the process if it cannot be sent")
+        return None, memory
+    return disk, FallbackStorage(disk, memory, report)

@@ -1,0 +1,59 @@
+"""The names of files in the spool: they say whose each file is, and where it is to go."""
+
+import re
+from typing import NamedTuple
+
+__all__ = ["BATCH", "BLOB", "JOURNAL", "LATE", "LOCK", "REJECTED", "STAGED", "TEMPORARY", "SpoolName", "blob_name"]
+
+JOURNAL = ".open"
+BATCH = ".events.json"
+BLOB = ".data.bin"
+STAGED = ".staged"
+LATE = ".late"
+LOCK = ".lock"
+REJECTED = ".rejected"
+TEMPORARY = ".tmp"
+
+FOLDERS = {JOURNAL: "events", BATCH: "events", LOCK: "events", STAGED: "data", LATE: "data", REJECTED: "rejected"}
+
+_PATTERN = re.compile(
+    r"(?P<folder>events|data|rejected)/(?P<destination>[0-9a-f]{16})-(?P<owner>[0-9a-f]{32})"
+    r"(?:-(?P<sequence>[0-9]{8,18})(?:\.(?P<part>[0-9]{1,9}))?)?(?P<suffix>(?:\.[a-z]+)+)"
+)
+_BLOB_PATTERN = re.compile(r"data/[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}\.data\.bin")
+
+
+class SpoolName(NamedTuple):
+    """What a file's name tells."""
+
+    destination: str
+    owner: str
+    sequence: int
+    part: int
+    suffix: str
+
+    def __str__(self) -> str:
+        """Return the name, relative to the spool's directory."""
+        base = f"{FOLDERS[self.suffix]}/{self.destination}-{self.owner}"
+        if self.suffix == LOCK:
+            return base + LOCK
+        return f"{base}-{self.sequence:08d}.{self.part}{self.suffix}"
+
+    @classmethod
+    def parse(cls, name: str) -> "SpoolName | None":
+        """Return what the name tells, or None where it is none of ours, or a blob's."""
+        found = _PATTERN.fullmatch(name)
+        if found is None:
+            return None
+        suffix = found["suffix"]
+        return cls(found["destination"], found["owner"], int(found["sequence"] or 0), int(found["part"] or 0), suffix)
+
+
+def blob_name(data_id: str) -> str:
+    """Return where the blob of this id lies."""
+    return f"data/{data_id}{BLOB}"
+
+
+def is_blob_name(name: str) -> bool:
+    """Tell whether the name is one that `blob_name` gives."""
+    return _BLOB_PATTERN.fullmatch(name) is not None

@@ -1,0 +1,85 @@
+"""StorageAdapter: where records, batches and blobs lie until the server has them."""
+
+import itertools
+from abc import ABC, abstractmethod
+from typing import BinaryIO
+
+from xray_trace.export.journal import Journal
+from xray_trace.export.spool_name import SpoolName
+from xray_trace.ids import new_id
+
+__all__ = ["StorageAdapter"]
+
+
+class StorageAdapter(ABC):
+    """Keeps named byte strings for one owner; names are relative, as `SpoolName` and `blob_name` make them.
+
+    All methods may be called from any thread and from a signal handler, touch nothing but the local disk or
+    memory, and raise SpoolError alone: SpoolFullError where the limit is reached, FileGoneError where a name is
+    not there. What was written is whole: there is never half of it under its name.
+    """
+
+    def __init__(self, destination: str, limit_bytes: int) -> None:
+        self.destination = destination
+        self.owner = new_id()
+        self.limit_bytes = limit_bytes
+        self._next_sequence = itertools.count(1).__next__
+
+    def new_name(self, suffix: str) -> str:
+        """Return a name that nobody has used."""
+        return str(SpoolName(self.destination, self.owner, self._next_sequence(), 0, suffix))
+
+    @property
+    @abstractmethod
+    def is_durable(self) -> bool:
+        """Whether what is kept here outlives the process."""
+
+    @property
+    @abstractmethod
+    def used_bytes(self) -> int:
+        """How much this owner keeps."""
+
+    @abstractmethod
+    def new_journal(self, capacity_bytes: int) -> Journal:
+        """Make a journal whose room is taken already, so that writing into it cannot fail for want of space."""
+
+    @abstractmethod
+    def write(self, name: str, *chunks: bytes) -> None:
+        """Keep the chunks, one after another, under the name; replaces what was there."""
+
+    @abstractmethod
+    def patch(self, name: str, start: bytes) -> None:
+        """Replace the first bytes of what lies under the name."""
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """Open what lies under the name for reading."""
+
+    @abstractmethod
+    def size_bytes(self, name: str) -> int:
+        """Return how many bytes lie under the name."""
+
+    @abstractmethod
+    def publish(self, old: str, new: str) -> bool:
+        """Let it lie under the new name too, until the old one is removed; False where the new one is taken."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove it; nothing happens where it is gone already."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Return what this owner keeps, oldest first."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give up ownership; what is kept on disk is free for the next process. May be repeated."""
+
+    @abstractmethod
+    def forget_in_child(self) -> None:
+        """Let go, in a fork's child, of what is the parent's, without touching it."""
+
+    def read(self, name: str) -> bytes:
+        """Return what lies under the name."""
+        with self.open(name) as file:
+            return file.read()
