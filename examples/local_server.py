@@ -1,6 +1,5 @@
 """A server of one's own for as long as a `with` block: `xray-backend up` as a child process."""
 
-import contextlib
 import json
 import os
 import queue
@@ -10,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,8 @@ __all__ = ["Credentials", "LocalServer", "ServerFailed"]
 
 START_TIMEOUT_SECONDS = 60.0  # it takes two or three; a busy machine deserves patience
 STOP_TIMEOUT_SECONDS = 10.0  # then it is ended the hard way
-READY_WORD = "ready"
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+READY_WORDS = "ready at http"
 LAST_LINES = 3  # of the server's output, told when it fails
 
 
@@ -44,20 +46,14 @@ class LocalServer:
         self._data_dir = data_dir
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[str] | None = None
+        self._reading = threading.Thread(target=self._read_output, daemon=True)
 
     def __enter__(self) -> Credentials:
         """Start the server and wait until it says that it takes requests. Raises ServerFailed if it does not."""
-        self._process = subprocess.Popen(
-            [_program(), "up", "--port", "0", "--data-dir", str(self._data_dir)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=_environment(),
-            start_new_session=True,  # Ctrl-C is this program's alone; it ends its child itself
-        )
         try:
-            threading.Thread(target=self._read_output, args=(self._process,), daemon=True).start()
+            with _interrupts_put_off():
+                self._process = self._start()
+            self._reading.start()
             self._wait_until_ready()
             return self._credentials()
         except BaseException:
@@ -70,10 +66,23 @@ class LocalServer:
         """End the server and wait until it has gone."""
         self._stop()
 
-    def _read_output(self, process: subprocess.Popen[str]) -> None:
+    def _start(self) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [_program(), "up", "--port", "0", "--data-dir", str(self._data_dir)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C is this program's alone; it ends its child itself
+        )
+
+    def _read_output(self) -> None:
         """Read to the end, so that the server never waits for a full pipe."""
-        with contextlib.suppress(ValueError):  # the pipe was closed
-            for line in process.stdout or ():
+        if self._process is None or self._process.stdout is None:
+            return
+        with self._process.stdout as output:
+            for line in output:
                 self._lines.put(line.strip())
         self._lines.put(None)
 
@@ -87,7 +96,7 @@ class LocalServer:
                 raise ServerFailed(_told("The server was not ready in time", heard)) from None
             if line is None:
                 raise ServerFailed(_told("The server ended while it was starting", heard))
-            if READY_WORD in line.lower():
+            if READY_WORDS in line:
                 return
             heard.append(line)
 
@@ -108,14 +117,30 @@ class LocalServer:
     def _stop(self) -> None:
         if self._process is None:
             return
-        self._process.terminate()
         try:
+            self._process.terminate()
             self._process.wait(STOP_TIMEOUT_SECONDS)
         except BaseException as error:
             os.killpg(self._process.pid, signal.SIGKILL)  # the server and its workers; not reaped yet, so the id is its
             self._process.wait()
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise  # a second Ctrl-C
+        if self._reading.is_alive():
+            self._reading.join(STOP_TIMEOUT_SECONDS)
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    """Let Ctrl-C and its like wait until a process that was started is also known, so that it can be ended."""
+    came: list[int] = []
+    former = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 def _program() -> str:
