@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
+import msgspec
+
 from xray_backend.query.column_sql import COMPARISONS
 from xray_backend.query.fragment import FALSE, TRUE, Fragment, bind, one_of
 from xray_backend.query.matcher import FUNCTION, Operator, describe
@@ -16,6 +18,7 @@ from xray_backend.query.tree import Path
 
 __all__ = ["doc_condition", "doc_exists"]
 
+_END = Fragment(" END")
 _NUL = "\0"
 _ESCAPED_NUL = r"\u0000"
 
@@ -26,43 +29,63 @@ _PLAIN_KEY = re.compile(r'[^"\\\x00-\x1f]+')
 # These fields are objects in every document, never arrays: one look-up less for each row.
 _OBJECT_FIELDS = frozenset({"metadata", "successMetadata", "failureMetadata", "inputs", "output"})
 
-_Describe: TypeAlias = Callable[[Path], str]
-"""Makes the matcher's condition for a path that begins where the SQL stopped."""
+_Handover: TypeAlias = Callable[[str, Path], Fragment]
+"""Makes the matcher's part: what remains of a path, from the JSON path where the SQL stopped."""
 
 
 def doc_condition(path: Path, predicate: Predicate) -> Fragment:
     """Return the test of what a path reaches in the document."""
     if isinstance(predicate, Range):
-        return _by_type(path, _range_cases(path, predicate), FALSE, _describe(predicate.operator, [predicate.bound]))
+        handover = _handover(predicate.operator, [predicate.bound])
+        return _by_type(path, _range_cases(path, predicate, handover), FALSE, handover)
     if not predicate.values:
         return FALSE
+    handover = _handover("in", predicate.values)
     missing = TRUE if predicate.has_null else FALSE
-    return _by_type(path, _member_cases(path, predicate), missing, _describe("in", predicate.values))
+    return _by_type(path, _member_cases(path, predicate, handover), missing, handover)
 
 
 def doc_exists(path: Path) -> Fragment:
     """Return the test whether a path reaches anything."""
-    return _by_type(path, dict.fromkeys(_TYPES, TRUE), FALSE, _describe("exists", []))
+    return _by_type(path, dict.fromkeys(_TYPES, TRUE), FALSE, _handover("exists", []))
 
 
 _TYPES = ("integer", "real", "text", "true", "false", "null", "object", "array")
 
 
-def _describe(operator: Operator, values: Sequence[object]) -> _Describe:
-    return lambda path: describe(operator, path, values)
+def _handover(operator: Operator, values: Sequence[object]) -> _Handover:
+    needle = _needle(operator, values)
+
+    def from_here(start: str, rest: Path) -> Fragment:
+        found = _matcher("json_extract(doc, ?)", (start,), describe(operator, rest, values))
+        if needle is None:
+            return found
+        return Fragment("CASE instr(json_extract(doc, ?), ?) WHEN 0 THEN 0 ELSE ", (start, needle)) + found + _END
+
+    return from_here
 
 
-def _by_type(path: Path, cases: Mapping[str, Fragment], missing: Fragment, condition: _Describe) -> Fragment:
+def _needle(operator: Operator, values: Sequence[object]) -> str | None:
+    """Return a text that stands in every array with a match: most rows then need no matcher.
+
+    Only a string is always written in the same way.
+    """
+    if operator == "in" and len(values) == 1 and isinstance(values[0], str):
+        return msgspec.json.encode(values[0]).decode()
+    return None
+
+
+def _by_type(path: Path, cases: Mapping[str, Fragment], missing: Fragment, handover: _Handover) -> Fragment:
     """Return a CASE over the type of what is at the path; a type without a case does not match."""
     if not all(map(_PLAIN_KEY.fullmatch, path)):
-        return _matcher("doc", (), condition(path))
+        return handover("$", path)
     sql = Fragment("CASE json_type(doc, ?)", (_json_path(path),))
     for name in _TYPES:
         sql += Fragment(f" WHEN '{name}' THEN ") + cases.get(name, FALSE)
-    return sql + Fragment(" ELSE ") + _behind_arrays(path, missing, condition) + Fragment(" END")
+    return sql + Fragment(" ELSE ") + _behind_arrays(path, missing, handover) + _END
 
 
-def _behind_arrays(path: Path, missing: Fragment, condition: _Describe) -> Fragment:
+def _behind_arrays(path: Path, missing: Fragment, handover: _Handover) -> Fragment:
     """Return the test for a path that meets no object to its end: does it meet an array?"""
     shortest = 2 if path[0] in _OBJECT_FIELDS else 1
     if shortest >= len(path):
@@ -70,14 +93,13 @@ def _behind_arrays(path: Path, missing: Fragment, condition: _Describe) -> Fragm
     sql = Fragment("CASE 'array'")
     for length in range(shortest, len(path)):
         start = _json_path(path[:length])
-        sql += Fragment(" WHEN json_type(doc, ?) THEN ", (start,))
-        sql += _matcher("json_extract(doc, ?)", (start,), condition(path[length:]))
-    return sql + Fragment(" ELSE ") + missing + Fragment(" END")
+        sql += Fragment(" WHEN json_type(doc, ?) THEN ", (start,)) + handover(start, path[length:])
+    return sql + Fragment(" ELSE ") + missing + _END
 
 
-def _member_cases(path: Path, member: Member) -> dict[str, Fragment]:
+def _member_cases(path: Path, member: Member, handover: _Handover) -> dict[str, Fragment]:
     here = _json_path(path)
-    whole = _matcher("json_extract(doc, ?)", (here,), describe("in", (), member.values))
+    whole = handover(here, ())
     number = one_of(_at(here), member.numbers) if member.numbers else FALSE
     return {
         "integer": number,
@@ -91,17 +113,17 @@ def _member_cases(path: Path, member: Member) -> dict[str, Fragment]:
     }
 
 
-def _range_cases(path: Path, test: Range) -> dict[str, Fragment]:
+def _range_cases(path: Path, test: Range, handover: _Handover) -> dict[str, Fragment]:
     here = _json_path(path)
-    whole = _matcher("json_extract(doc, ?)", (here,), describe(test.operator, (), [test.bound]))
+    cases = {"array": handover(here, ())}
     if isinstance(test.bound, dict):
-        return {"object": whole, "array": whole}
-    if isinstance(test.bound, list):
-        return {"array": whole}
-    if isinstance(test.bound, str):
-        return {"text": _string_range_case(here, test.operator, test.bound), "array": whole}
-    number = _at(here) + Fragment(COMPARISONS[test.operator]) + bind(test.bound)
-    return {"integer": number, "real": number, "array": whole}
+        cases["object"] = cases["array"]
+    elif isinstance(test.bound, str):
+        cases["text"] = _string_range_case(here, test.operator, test.bound)
+    elif not isinstance(test.bound, list):
+        number = _at(here) + Fragment(COMPARISONS[test.operator]) + bind(test.bound)
+        cases.update(integer=number, real=number)
+    return cases
 
 
 def _strings_case(here: str, strings: Sequence[str]) -> Fragment:
@@ -110,8 +132,10 @@ def _strings_case(here: str, strings: Sequence[str]) -> Fragment:
     exact = _string_matcher(here, "in", strings)
     if any(_NUL in text for text in strings):
         return exact
-    equal = one_of(_at(here), strings)
-    return Fragment("(") + equal + Fragment(" AND (instr(doc, ?) = 0 OR ", (_ESCAPED_NUL,)) + exact + Fragment("))")
+    # SQLite reckons both sides of an AND whose value it needs; only CASE leaves out what is not asked for.
+    equal = Fragment("CASE WHEN ") + one_of(_at(here), strings) + Fragment(" THEN ")
+    unless_cut = Fragment("CASE instr(doc, ?) WHEN 0 THEN 1 ELSE ", (_ESCAPED_NUL,)) + exact
+    return equal + unless_cut + Fragment(" END ELSE 0 END")
 
 
 def _string_range_case(here: str, operator: Operator, bound: str) -> Fragment:
@@ -123,7 +147,7 @@ def _string_range_case(here: str, operator: Operator, bound: str) -> Fragment:
     if operator in ("gte", "lt"):  # A longer string is above the bound, too.
         return inside
     cut = one_of(_at(here), [bound]) + Fragment(" AND instr(doc, ?) > 0", (_ESCAPED_NUL,))
-    return Fragment("CASE WHEN ") + cut + Fragment(" THEN ") + exact + Fragment(" ELSE ") + inside + Fragment(" END")
+    return Fragment("CASE WHEN ") + cut + Fragment(" THEN ") + exact + Fragment(" ELSE ") + inside + _END
 
 
 def _string_matcher(here: str, operator: Operator, strings: Sequence[str]) -> Fragment:

@@ -100,6 +100,12 @@ CASES = {
     "a nul in the text asked for counts": ({"a": "x"}, {"metadata.a": "x\0"}, False),
     "a text with a nul is found": ({"a": "x\0y"}, {"metadata.a": {"$in": ["z", "x\0y"]}}, True),
     "a written-out escape is not a nul": ({"a": "\\u0000"}, {"metadata.a": "\\u0000"}, True),
+    "a text with every kind of letter is found in an array": (
+        {"a": [1, '"\\/\b\f\n\r\t\0\x1f\x7fé\u2028\U0001f600']},
+        {"metadata.a": '"\\/\b\f\n\r\t\0\x1f\x7fé\u2028\U0001f600'},
+        True,
+    ),
+    "a part of a text in an array is not found": ({"a": ['say "x"', {"x": 1}]}, {"metadata.a": "x"}, False),
     "an object matches as a whole": ({"a": {"x": 1, "y": 2}}, {"metadata.a": {"x": 1, "y": 2}}, True),
     "an object with its keys in another order is another": (
         {"a": {"y": 2, "x": 1}},
