@@ -133,14 +133,14 @@ class LocalServer:
 def _interrupts_put_off() -> Iterator[None]:
     """Let Ctrl-C and its like wait until a process that was started is also known, so that it can be ended."""
     came: list[int] = []
-    former = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
+    former = {number: signal.signal(number, lambda came_now, _: came.append(came_now)) for number in INTERRUPTS}
     try:
         yield
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
-        for number in came[:1]:
-            signal.raise_signal(number)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def _program() -> str:
