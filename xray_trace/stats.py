@@ -67,10 +67,6 @@ class Stats:
     """The book-keeping; `record_one` may be called from anywhere, the rest from the background or a slow path."""
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin at zero with new locks: in a fork's child the old ones may be held by a thread that is not there."""
         self._recorded = Tally()
         self._swallowed = Tally()
         self._lock = threading.RLock()

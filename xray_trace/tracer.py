@@ -123,7 +123,6 @@ class Tracer(BaseTracer):
 
     def after_fork_in_child(self) -> None:
         """Start anew in a fork's child: what the parent recorded is the parent's to send."""
-        self._stats.reset()
         self._exporter.after_fork_in_child()
 
     def _compose(self) -> Recorder:

@@ -48,11 +48,11 @@ async def async_generator(n: int) -> AsyncGenerator[Any, Any]:
 
 
 def stubborn() -> Generator[Any, Any, Any]:
-    """Yields on close."""
-    while True:
+    """Yield when it is told to close, twice."""
+    for _ in range(2):
         try:
             yield 1
-        except GeneratorExit:  # noqa: PERF203
+        except GeneratorExit:
             yield 2
 
 
@@ -128,7 +128,8 @@ def play(made: Generator[Any, Any, Any], script: list[str]) -> list[Any]:
             return made.close()
         return made.throw(errors[what.split()[1]](value))
 
-    return [outcome(functools.partial(move, what, i)) for i, what in enumerate(script)]
+    until_closed = [*script, "close", "close", "close"]
+    return [outcome(functools.partial(move, what, i)) for i, what in enumerate(until_closed)]
 
 
 @PROPERTY

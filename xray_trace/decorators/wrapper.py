@@ -50,6 +50,11 @@ class Recorded(wrapt.FunctionWrapper):  # type: ignore[misc]
         super().__init__(wrapped, caller_for(function, activity))
         self._self_decorate = decorate
 
+    @property
+    def __class__(self) -> Any:
+        """Pass for what is wrapped, except to cloudpickle, which would then take the function out of its wrapper."""
+        return type(self) if _is_cloudpickle(sys._getframe(1).f_globals) else self.__wrapped__.__class__
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle by name, as functions do; by value for cloudpickle, which does so with what cannot be imported."""
         name = getattr(self.__wrapped__, "__qualname__", None)
