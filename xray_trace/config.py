@@ -1,15 +1,13 @@
 """One frozen, validated configuration: argument over environment over credentials file over default."""
 
-import hashlib
-import json
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+import msgspec
 
 from xray_trace.errors import ConfigError
 
@@ -22,8 +20,14 @@ DEFAULT_BASE_URL = "http://localhost:3000"
 CREDENTIALS_PATH = Path("~/.xray-trace/credentials.json")
 DEFAULT_REDACTED_NAMES = (
     "password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "authorization", "cookie",
-    "credential", "credentials", "private_key", "session_id", "access_key",
+    "credential", "credentials", "private_key", "session_id", "access_key", "passwords", "secrets", "api_keys", "cookies",
 )  # fmt: skip
+
+
+def _spool_root() -> Path:
+    import tempfile  # imported when tracing begins: importing the SDK must cost a program little
+
+    return Path(tempfile.gettempdir()) / "xray-sdk"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Config:
     debug: bool = False
     batch_interval_seconds: float = 5.0
     max_batch_size: int = 100
-    spool_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "xray-sdk")
+    spool_dir: Path = field(default_factory=_spool_root)
     max_spool_bytes: int = 100_000_000
     max_attempts: int = 5
     worker_pool_size: int = 2
@@ -52,6 +56,8 @@ class Config:
     @property
     def destination(self) -> str:
         """Return what tells this server and key from others without telling the key (16 hexadecimal digits)."""
+        import hashlib  # see `_spool_root`
+
         key_hash = hashlib.sha256((self.api_key or "").encode("utf-8", "surrogatepass")).hexdigest()
         return hashlib.sha256(f"{self.base_url}\n{key_hash}".encode()).hexdigest()[:16]
 
@@ -93,8 +99,8 @@ def _local_credentials() -> dict[str, str]:
             status = os.fstat(file.fileno())
             if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
                 return {}
-            found = json.load(file)
-        if urlsplit(found["baseUrl"]).hostname not in {"localhost", "127.0.0.1", "::1"}:
+            found = msgspec.json.decode(file.read())
+        if _hostname(found["baseUrl"]) not in {"localhost", "127.0.0.1", "::1"}:
             return {}
         return {
             "api_key": _secret(found["apiKey"]),
@@ -103,6 +109,12 @@ def _local_credentials() -> dict[str, str]:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ConfigError):
         return {}
+
+
+def _hostname(url: str) -> str | None:
+    from urllib.parse import urlsplit  # see `_spool_root`
+
+    return urlsplit(url).hostname
 
 
 def _text(raw: object) -> str:
@@ -119,6 +131,8 @@ def _secret(raw: object) -> str:
 
 
 def _url(raw: object) -> str:
+    from urllib.parse import urlsplit  # see `_spool_root`
+
     text = _text(raw).rstrip("/")
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:

@@ -4,7 +4,8 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 __all__ = ["FlushResult", "Stats", "StatsSnapshot", "Tally"]
 
@@ -37,8 +38,7 @@ class Tally:
             return ticks - (self._reads - 1)
 
 
-@dataclass(frozen=True)
-class StatsSnapshot:
+class StatsSnapshot(msgspec.Struct, frozen=True):
     """Where every item is. An item is one event as the server sees it, or one blob that is uploaded by itself."""
 
     recorded: int
@@ -51,15 +51,14 @@ class StatsSnapshot:
     """Errors of the SDK's own that the guard kept from the program."""
 
 
-@dataclass(frozen=True)
-class FlushResult:
+class FlushResult(msgspec.Struct, frozen=True):
     """What a flush came to."""
 
     delivered: int
     """Items delivered since the program began."""
     pending: int
     """Items that are still on this machine."""
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = {}
     """Items lost, by reason."""
 
 

@@ -1,8 +1,9 @@
 """What the user said of a step or trace, checked once."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 __all__ = ["MetadataSource", "Snapshot", "StepOptions", "TraceOptions"]
 
@@ -13,8 +14,7 @@ Snapshot = Literal["auto", "always"]
 """`auto` encodes a very large value in the background; `always` at once, whatever it costs."""
 
 
-@dataclass(frozen=True)
-class StepOptions:
+class StepOptions(msgspec.Struct, frozen=True):
     """The arguments of `step`."""
 
     name: str | None = None
@@ -48,8 +48,7 @@ class StepOptions:
         )
 
 
-@dataclass(frozen=True)
-class TraceOptions:
+class TraceOptions(msgspec.Struct, frozen=True):
     """The arguments of `trace`."""
 
     name: str | None = None

@@ -1,9 +1,10 @@
 """`step`: as decorator with and without arguments, and as context manager."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar, overload
+
+from msgspec.structs import replace
 
 from xray_trace.context import get_scope, set_scope
 from xray_trace.decorators.activity import StepActivity

@@ -50,7 +50,7 @@ class Recorded(wrapt.FunctionWrapper):  # type: ignore[misc]
         super().__init__(wrapped, caller_for(function, activity))
         self._self_decorate = decorate
 
-    @property
+    @property  # type: ignore[misc]  # nobody assigns a function's class
     def __class__(self) -> Any:
         """Pass for what is wrapped, except to cloudpickle, which would then take the function out of its wrapper."""
         return type(self) if _is_cloudpickle(sys._getframe(1).f_globals) else self.__wrapped__.__class__

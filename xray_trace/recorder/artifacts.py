@@ -1,6 +1,5 @@
 """Captured values as the parts of a record."""
 
-import hashlib
 from collections.abc import Mapping
 
 from xray_trace.capture.capturer import Capture, Capturer
@@ -59,5 +58,7 @@ class ArtifactWriter:
         return part
 
     def _data_id(self, trace_id: str, captured: Capture) -> str:
+        import hashlib  # imported with the first value, like in `ids`
+
         digest = hashlib.sha256(captured.body or b"").hexdigest()
         return derive_data_id(self._destination, trace_id, captured.content_type, digest)
