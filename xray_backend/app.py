@@ -20,6 +20,7 @@ from xray_backend.api.answers import MsgspecJson
 from xray_backend.api.context import Services, install_services
 from xray_backend.api.cors import install_cors
 from xray_backend.api.errors import install_error_answers
+from xray_backend.api.request_body import install_draining
 from xray_backend.api.request_ids import install_request_ids
 from xray_backend.auth.accounts import Accounts
 from xray_backend.auth.api_keys import ApiKeys
@@ -63,6 +64,7 @@ def create_app(config: Config) -> Flask:
     install_request_ids(app)
     install_cors(app, config.cors_origins)
     install_error_answers(app)
+    install_draining(app)
     install_tokens(app, config.jwt_secret, store)
     install_services(app, services)
     for module in _BLUEPRINTS:

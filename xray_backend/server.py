@@ -11,6 +11,7 @@ from gunicorn.arbiter import Arbiter
 
 from xray_backend.config import Config
 from xray_backend.errors import ConfigurationError
+from xray_backend.worker import RequestInput, Worker
 
 __all__ = ["Server", "bind"]
 
@@ -70,7 +71,7 @@ class Server(BaseApplication):
         settings: dict[str, Any] = {
             "bind": [f"fd://{self._listener.detach()}"],
             "workers": 1,  # key look-ups and log-in limits are remembered in this one process
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": self._config.threads,
             "timeout": WORKER_SILENCE_SECONDS,
             "graceful_timeout": GRACE_SECONDS,
@@ -88,7 +89,15 @@ class Server(BaseApplication):
 
     def load(self) -> Flask:  # type: ignore[override] # gunicorn's stubs type start_response more narrowly
         """Make the application, in the worker."""
-        return self._create_app(self._config)
+        app = self._create_app(self._config)
+        serve = app.wsgi_app
+
+        def serve_framed(environ: dict[str, Any], start_response: Any) -> Any:
+            environ["wsgi.input"] = RequestInput(environ["wsgi.input"])
+            return serve(environ, start_response)
+
+        app.wsgi_app = serve_framed  # type: ignore[method-assign] # Flask's documented way to wrap an application
+        return app
 
     def run(self) -> None:
         """Serve until a signal says stop; does not return."""

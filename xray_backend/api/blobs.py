@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 
 from xray_backend.api.answers import answer
 from xray_backend.api.described import described
+from xray_backend.api.request_body import BodyStream
 from xray_backend.blobs.disposition import headers_for
 from xray_backend.blobs.files import CHUNK_BYTES, FileBlobStore
 
@@ -21,9 +22,9 @@ def make_blueprint(files: FileBlobStore, max_blob_bytes: int) -> Blueprint:
     @described({"success": bool}, body="application/octet-stream", credentials="signature", errors=(413, 503))
     def put_blob(project_id: str, data_id: str) -> Response:
         """Store a value; it is on disk when the answer comes."""
-        request.max_content_length = max_blob_bytes
         content_type = request.headers.get("Content-Type")
-        files.put(f"{project_id}/{data_id}", request.args.to_dict(), content_type, request.stream)
+        body = BodyStream(max_blob_bytes)
+        files.put(f"{project_id}/{data_id}", request.args.to_dict(), content_type, body)
         return answer({"success": True})
 
     @blueprint.get("")

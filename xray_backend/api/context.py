@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, current_app, request
-from flask_jwt_extended import get_current_user, verify_jwt_in_request
 
 from xray_backend.api.client_address import client_address
 from xray_backend.auth.accounts import Accounts
 from xray_backend.auth.api_keys import ApiKeys
 from xray_backend.auth.permissions import Permissions
+from xray_backend.auth.tokens import token_user
 from xray_backend.config import Config
 from xray_backend.ingest.limits import Limits
 from xray_backend.metrics import Metrics
@@ -73,8 +73,7 @@ def services() -> Services:
 
 def require_user() -> User:
     """Return the user whose token came along. Raises `Unauthorized` if none, or no good one, did."""
-    verify_jwt_in_request()
-    return cast(User, get_current_user())
+    return token_user()
 
 
 def require_member(project_id: str) -> User:

@@ -3,7 +3,7 @@
 import logging
 
 from flask import Flask, Response
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from xray_backend.api.answers import answer
 from xray_backend.api.request_ids import request_id
@@ -45,11 +45,11 @@ def _refused(error: ApiError) -> Response:
 
 def _refused_by_http(error: HTTPException) -> Response:
     status = error.code or 500
+    if status >= 500:  # nothing here answers so on purpose: it stands for an exception in the making of an answer
+        return _broken(getattr(error, "original_exception", None) or error)
     if status < 400:  # a redirect is an answer, not a refusal
         return Response(error.get_body(), status, error.get_headers())
     response = _shaped({"error": _SENTENCES.get(status, "The request was refused.")}, status)
-    if isinstance(error, RequestEntityTooLarge):
-        response.headers["Connection"] = "close"  # the rest of the body is not worth reading
     for name, value in error.get_headers():
         if name == "Allow":
             response.headers[name] = value

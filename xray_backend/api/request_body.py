@@ -1,46 +1,87 @@
 """The bytes of a request, plain or gzip, never more than the limit; and their fields, checked."""
 
 import zlib
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import msgspec
-from flask import request
+from flask import Flask, Response, request
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from xray_backend.api.context import services
 from xray_backend.errors import BadRequest, TooLarge, UnsupportedMedia
 from xray_backend.ingest.strict_json import parse_object
 from xray_backend.ingest.unacceptable import explain
 
-__all__ = ["read_body", "read_fields"]
+__all__ = ["BodyStream", "install_draining", "read_body", "read_fields"]
 
 T = TypeVar("T")
+CHUNK_BYTES = 64 * 1024
+DRAINED_BYTES = 20 * 1024 * 1024  # four times what a request may bring: clients that are worse do not matter
 _GZIP = 16 + zlib.MAX_WBITS
+
+
+class BodyStream:
+    """The body as it arrives, announced or in chunks, and never more than the limit."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._left = limit_bytes + 1  # one more, by which a body over the limit gives itself away
+        request.max_content_length = self._left
+
+    def read(self, size: int) -> bytes:
+        """Return some bytes, none at the end. Raises `TooLarge` over the limit, `BadRequest` if the body breaks off."""
+        try:
+            found = request.stream.read(min(size, self._left))
+        except ClientDisconnected:
+            raise BadRequest("The request body broke off.") from None
+        except RequestEntityTooLarge:
+            self._left, found = 0, b""
+        self._left -= len(found)
+        if self._left <= 0:
+            raise TooLarge(f"The request body may have {self._limit_bytes} bytes at most.")
+        return found
 
 
 def read_body() -> bytes:
     """Return the body, decompressed.
 
     Raises `UnsupportedMedia` if it is not JSON or encoded otherwise than gzip, `TooLarge` if it is over the limit,
-    `BadRequest` if the gzip is broken.
+    `BadRequest` if it breaks off or the gzip is broken.
     """
-    limit_bytes = services().config.max_body_bytes
-    request.max_content_length = limit_bytes
-    body = request.get_data(cache=False)  # also of a request that is refused: who sends hears the answer then
     if request.mimetype != "application/json":
         raise UnsupportedMedia("Send JSON, with the header `Content-Type: application/json`.")
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise UnsupportedMedia("The body may be plain or `Content-Encoding: gzip`, nothing else.")
-    return _decompressed(body, limit_bytes) if encoding == "gzip" else body
+    limit_bytes = services().config.max_body_bytes
+    stream = BodyStream(limit_bytes)
+    body = bytearray()
+    while chunk := stream.read(CHUNK_BYTES):
+        body += chunk
+    return _decompressed(bytes(body), limit_bytes) if encoding == "gzip" else bytes(body)
 
 
 def read_fields(shape: type[T]) -> T:
     """Return the body as an object of this shape. Raises as `read_body`, and `BadRequest` if a field is wrong."""
-    fields = parse_object(read_body(), services().limits)
+    fields: dict[str, Any] = parse_object(read_body(), services().limits)
     try:
         return msgspec.convert(fields, shape)
     except msgspec.ValidationError as error:
         raise BadRequest(explain(error, "The request body")) from None
+
+
+def install_draining(app: Flask) -> None:
+    """Take in what is left of a refused request's body: a client that is still sending would not hear the refusal."""
+
+    @app.after_request
+    def drain(response: Response) -> Response:
+        source = request.environ["wsgi.input"]
+        left = DRAINED_BYTES
+        with suppress(OSError):  # it broke off
+            while left > 0 and (chunk := source.read(CHUNK_BYTES)):
+                left -= len(chunk)
+        return response
 
 
 def _decompressed(body: bytes, limit_bytes: int) -> bytes:
@@ -52,7 +93,7 @@ def _decompressed(body: bytes, limit_bytes: int) -> bytes:
             member = zlib.decompressobj(_GZIP)
             whole += member.decompress(rest, limit_bytes + 1 - len(whole))
             if len(whole) > limit_bytes:
-                raise TooLarge(f"The body may have {limit_bytes} bytes at most, decompressed.")
+                raise TooLarge(f"The request body may have {limit_bytes} bytes at most, decompressed.")
             if not member.eof:
                 raise BadRequest("The gzip body ends too early.")
             rest = member.unused_data

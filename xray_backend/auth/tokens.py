@@ -1,21 +1,23 @@
 """Tokens of people who logged in: JWT, HS256, 7 days, with `userId`, `iat` and `exp`."""
 
 from datetime import timedelta
+from typing import cast
 
-from flask import Flask, Response
-from flask_jwt_extended import JWTManager, create_access_token
+from flask import Flask
+from flask_jwt_extended import JWTManager, create_access_token, get_current_user, verify_jwt_in_request
+from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
+from jwt.exceptions import ExpiredSignatureError, PyJWTError
 
 from xray_backend.errors import Unauthorized
 from xray_backend.store.base import Store, User
 
-__all__ = ["install_tokens", "issue_token"]
+__all__ = ["install_tokens", "issue_token", "token_user"]
 
 LIFETIME = timedelta(days=7)  # the wire contract's number
-_LOG_IN_AGAIN = "The token is not valid; log in again."
 
 
 def install_tokens(app: Flask, secret: str, store: Store) -> None:
-    """Make the application check bearer tokens; every refusal is an `Unauthorized`, an absent store is not."""
+    """Tell the application how tokens are made and checked, and where their users are found."""
     app.config.update(
         JWT_SECRET_KEY=secret,
         JWT_ALGORITHM="HS256",
@@ -27,10 +29,6 @@ def install_tokens(app: Flask, secret: str, store: Store) -> None:
         JWT_COOKIE_CSRF_PROTECT=False,  # there are no cookies, and the claim would only make tokens longer
     )
     manager = JWTManager(app)
-    manager.unauthorized_loader(_no_token)
-    manager.invalid_token_loader(lambda reason: _refuse(_LOG_IN_AGAIN))
-    manager.expired_token_loader(lambda header, claims: _refuse("The token has expired; log in again."))
-    manager.user_lookup_error_loader(lambda header, claims: _refuse(_LOG_IN_AGAIN))
 
     @manager.user_lookup_loader
     def find_user(header: dict[str, object], claims: dict[str, object]) -> User | None:
@@ -44,9 +42,14 @@ def issue_token(user_id: str) -> str:
     return token
 
 
-def _no_token(reason: str) -> Response:
-    return _refuse("Log in and send the token as `Authorization: Bearer …`.")
-
-
-def _refuse(sentence: str) -> Response:
-    raise Unauthorized(sentence)
+def token_user() -> User:
+    """Return the user whose token the request carries. Raises `Unauthorized` if it carries none, or no good one."""
+    try:
+        verify_jwt_in_request()
+    except NoAuthorizationError:
+        raise Unauthorized("Log in and send the token as `Authorization: Bearer …`.") from None
+    except ExpiredSignatureError:
+        raise Unauthorized("The token has expired; log in again.") from None
+    except (JWTExtendedException, PyJWTError):
+        raise Unauthorized("The token is not valid; log in again.") from None
+    return cast(User, get_current_user())

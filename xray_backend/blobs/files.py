@@ -6,18 +6,25 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from xray_backend.blobs.base import BlobStore, UploadTerms
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.errors import BadRequest, NotFound, TooLarge, Unavailable
 from xray_backend.ids import is_valid_client_id
 
-__all__ = ["FileBlobStore"]
+__all__ = ["FileBlobStore", "Readable"]
 
 CHUNK_BYTES = 256 * 1024  # large enough that a gigabyte takes 4,000 turns, small enough for 16 threads at once
 _INCOMING = ".incoming"  # no id begins with a dot, so no project has this name
 _AWAY = "The blob store cannot be used right now; try again later."
+
+
+class Readable(Protocol):
+    """A body as it arrives."""
+
+    def read(self, size: int) -> bytes:
+        """Return some bytes, none at the end."""
 
 
 class FileBlobStore(BlobStore):
@@ -42,7 +49,7 @@ class FileBlobStore(BlobStore):
         terms = {"name": file_name} | ({"type": content_type} if content_type is not None else {})
         return self._signer.sign("GET", f"/blobs/{data_path}", terms)
 
-    def put(self, data_path: str, arguments: Mapping[str, str], content_type: str | None, body: IO[bytes]) -> None:
+    def put(self, data_path: str, arguments: Mapping[str, str], content_type: str | None, body: Readable) -> None:
         """Store what a signed PUT brings; the file is whole and on disk on return, or not there.
 
         Raises `Forbidden` if the URL does not allow it, `BadRequest` if the bytes are not those that were announced,
@@ -94,7 +101,7 @@ class FileBlobStore(BlobStore):
             raise Unavailable(_AWAY) from None
         return folder
 
-    def _receive(self, project_id: str, data_id: str, body: IO[bytes], terms: UploadTerms) -> None:
+    def _receive(self, project_id: str, data_id: str, body: Readable, terms: UploadTerms) -> None:
         beside = self._incoming() / f"{secrets.token_hex(16)}.part"
         try:
             with open(beside, "xb", opener=_private) as file:
@@ -106,7 +113,7 @@ class FileBlobStore(BlobStore):
             with suppress(OSError):  # it took its name, or the disk is gone
                 beside.unlink()
 
-    def _copy(self, body: IO[bytes], file: IO[bytes], terms: UploadTerms) -> None:
+    def _copy(self, body: Readable, file: IO[bytes], terms: UploadTerms) -> None:
         limit = self._max_blob_bytes if terms.size_bytes is None else terms.size_bytes
         digest = hashlib.sha256()
         size = 0

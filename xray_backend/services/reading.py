@@ -14,6 +14,7 @@ from xray_backend.store.base import DataRecord, Json, Store
 
 __all__ = ["Content", "DataLink", "Reading", "TracePage", "TraceView"]
 
+FILE_NAME_CHARACTERS = 100  # part of a URL, where each may take 12 bytes, and 4,094 is the longest that is served
 STEPS_PER_PAGE = 1000  # the wire contract's number
 
 
@@ -143,4 +144,4 @@ def _content_path(project_id: str, trace_id: str, data_id: str) -> str:
 
 def _file_name(record: DataRecord) -> str:
     kind = (record.content_type or "").partition(";")[0].strip()
-    return record.key + (mimetypes.guess_extension(kind) or "")
+    return record.key[:FILE_NAME_CHARACTERS] + (mimetypes.guess_extension(kind) or "")
