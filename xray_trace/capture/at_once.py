@@ -7,18 +7,14 @@ from typing import Any
 
 from xray_trace.capture.captured import Capture
 from xray_trace.capture.json_codec import JSON, encode_json
-from xray_trace.capture.probe import CALLER_BUDGET, INT64_MAX, INT64_MIN, UNLIMITED, Verdict, look_at
+from xray_trace.capture.probe import CALLER_BUDGET, INT64_MAX, INT64_MIN, UNLIMITED, look_at
 from xray_trace.capture.redaction import Redaction
 from xray_trace.capture.summary import LONGEST_VALUE, summarise_container, summarise_scalar, summarise_text
 
-__all__ = ["LONGEST_QUOTED_TEXT", "TooLarge", "take_at_once"]
+__all__ = ["LONGEST_QUOTED_TEXT", "take_at_once"]
 
 LONGEST_QUOTED_TEXT = 16 * 1024
 """Characters; a longer string is stored as it is, because quoting and escaping it costs ten times a copy."""
-
-
-class TooLarge(Exception):
-    """The value is over the budget of the caller's thread."""
 
 
 def take_at_once(value: Any, redaction: Redaction, *, always: bool) -> Capture | None:
@@ -30,12 +26,13 @@ def take_at_once(value: Any, redaction: Redaction, *, always: bool) -> Capture |
     if kind is str:
         return _take_text(value)
     if kind is dict or kind is list or kind is tuple or kind is set or kind is frozenset:
-        verdict, names = look_at(value, UNLIMITED if always else CALLER_BUDGET)
-        if verdict is Verdict.LARGE:
-            raise TooLarge
-        if verdict is Verdict.ODD or redaction.hides_any(names):
+        names = look_at(value, UNLIMITED if always else CALLER_BUDGET)
+        if names is None or redaction.hides_any(names):
             return None
-        body = encode_json(value)
+        try:
+            body = encode_json(value)
+        except (UnicodeEncodeError, TypeError):  # a lone surrogate, or a change by another thread since the look
+            return None
         return Capture(JSON, body, summarise_container(kind, body, len(value)), None, None)
     if value is None or kind is bool or _is_plain_number(value, kind):
         body = encode_json(value)

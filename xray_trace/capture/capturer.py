@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from xray_trace.capture.at_once import TooLarge, take_at_once
+from xray_trace.capture.at_once import take_at_once
 from xray_trace.capture.captured import Capture
-from xray_trace.capture.conversion import Conversion
+from xray_trace.capture.conversion import Conversion, raw_content_type
 from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.foreign import recognise
 from xray_trace.capture.freezing import is_frozen
 from xray_trace.capture.json_codec import JSON, encode_json
 from xray_trace.capture.metadata import encode_metadata
 from xray_trace.capture.pickling import pickle_or_none
+from xray_trace.capture.probe import TooLarge
 from xray_trace.capture.redaction import MaskingFailed, Redaction
 from xray_trace.capture.summary import length_of, summarise, summarise_late
 from xray_trace.capture.type_name import qualified_name
@@ -39,7 +40,6 @@ class Capturer:
         except TooLarge:
             return self._put_off(name, value)
         except Exception as error:  # noqa: BLE001 - whatever a value does to us, the user's call goes on
-            pass_on_signal(error)
             return _left_out(value, error)
 
     def metadata(self, values: Mapping[str, object]) -> bytes:
@@ -47,8 +47,7 @@ class Capturer:
         try:
             return encode_metadata(values, self._redaction)
         except Exception as error:  # noqa: BLE001 - see capture
-            pass_on_signal(error)
-            return encode_json({"metadata": _reason(error)})
+            return _metadata_left_out(error)
 
     def _take(self, name: str, value: Any, always: bool, pickle: bool | None) -> Capture:
         redaction = self._redaction
@@ -68,9 +67,8 @@ class Capturer:
             late = not is_frozen(value)
             length = length_of(value) if foreign is None else foreign.length
         except Exception as error:  # noqa: BLE001 - see capture
-            pass_on_signal(error)
             return _left_out(value, error)
-        content_type = JSON if foreign is None else foreign.content_type
+        content_type = raw_content_type(value) if foreign is None else foreign.content_type
         summary = summarise_late(type(value), length, late=late)
         return Capture(content_type, None, summary, partial(self._encode_late, name, value, late), None)
 
@@ -82,13 +80,30 @@ class Capturer:
 
 
 def _left_out(value: object, error: Exception) -> Capture:
-    """Return what stands for a value that could not be captured."""
-    kind = type(value)
-    body = encode_json({"type": qualified_name(kind), "leftOut": _reason(error)})
-    return Capture(JSON, body, summarise(kind, body, length=None), None, None)
+    """Return what stands for a value that could not be captured; raises the error if a signal handler raised it."""
+    try:
+        pass_on_signal(error)
+        kind = type(value)
+        body = encode_json({"type": qualified_name(kind), "leftOut": _reason(error)})
+        return Capture(JSON, body, summarise(kind, body, length=None), None, None)
+    except (RecursionError, MemoryError):
+        return _NO_ROOM
+
+
+def _metadata_left_out(error: Exception) -> bytes:
+    try:
+        pass_on_signal(error)
+        return encode_json({"metadata": _reason(error)})
+    except (RecursionError, MemoryError):
+        return _NO_ROOM_TEXT
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, MaskingFailed):
         return "masking failed: the function given as `redact` raised an error"
     return f"it could not be captured ({qualified_name(type(error))})"
+
+
+# Made in advance, for a call so deep, or a memory so full, that nothing can be made any more.
+_NO_ROOM_TEXT = b'{"leftOut":"there was no room left to capture it"}'
+_NO_ROOM = Capture(JSON, _NO_ROOM_TEXT, b'{"type":"unknown","bytes":%d}' % len(_NO_ROOM_TEXT), None, None)

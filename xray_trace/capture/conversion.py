@@ -3,18 +3,19 @@
 from functools import partial
 from typing import Any, NamedTuple
 
-from xray_trace.capture.at_once import LONGEST_QUOTED_TEXT, TooLarge
+from xray_trace.capture.at_once import LONGEST_QUOTED_TEXT
 from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.foreign import recognise
 from xray_trace.capture.foreign_value import Encoded, ForeignValue, Masking
 from xray_trace.capture.json_codec import JSON, encode_json
 from xray_trace.capture.plain import CALLER_WALK, LATE_WALK, Plainer
+from xray_trace.capture.probe import TooLarge
 from xray_trace.capture.redaction import MaskingFailed, Redaction
 from xray_trace.capture.scalars import clean_text
 from xray_trace.capture.summary import LONGEST_VALUE, length_of, summarise
 from xray_trace.events import Content
 
-__all__ = ["Conversion", "Converted"]
+__all__ = ["Conversion", "Converted", "raw_content_type"]
 
 _TEXT = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
@@ -97,6 +98,11 @@ class Conversion:
         shown = body if _is_shown(plain) else None
         summary = summarise(type(self._value), body, length=length, value=shown, extra=extra)
         return Converted(Content(JSON, body, summary), plainer.described)
+
+
+def raw_content_type(value: object) -> str:
+    """Return what a value that was put off will be: a buffer as it is, or JSON."""
+    return _BYTES if type(value) in (bytearray, memoryview) else JSON
 
 
 def _convert_cell(redaction: Redaction, name: str, cell: object) -> Any:

@@ -1,36 +1,51 @@
 """Free-form metadata as a JSON object, masked and within what an event may hold."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from xray_trace.capture.containers import entries_of
 from xray_trace.capture.json_codec import encode_json
-from xray_trace.capture.plain import Plainer
-from xray_trace.capture.probe import Budget, Verdict, look_at
+from xray_trace.capture.plain import Plainer, free_key
+from xray_trace.capture.probe import Budget, TooLarge, look_at
 from xray_trace.capture.redaction import Redaction
 
 __all__ = ["MOST_BYTES", "encode_metadata"]
 
 MOST_BYTES = 64 * 1024  # a quarter of an event's limit on the server; inline contents and summaries need the rest
 _WALK = Budget(nodes=20_000, text=MOST_BYTES * 16)  # more cannot fit into the limit once it is encoded
+_LEAST_NODES = 100  # an entry's, however many entries there are: a large one must not use up its neighbours' share
+_MOST_ENTRIES = 10_000  # more cannot fit: an entry takes six bytes at least
 _NOTE_BYTES = 100  # what the two notes below take at most
 
 
 def encode_metadata(values: Mapping[str, object], redaction: Redaction) -> bytes:
     """Return a JSON object; values that make it too large are replaced by their type and size, largest first."""
-    if redaction.function is None and type(values) is dict:
-        verdict, names = look_at(values, _WALK)
-        if verdict is Verdict.PLAIN and not redaction.hides_any(names):
-            body = encode_json(values)
-            if len(body) <= MOST_BYTES:
-                return body
+    body = _whole(values, redaction) if redaction.function is None and type(values) is dict else None
+    if body is not None and len(body) <= MOST_BYTES:
+        return body
     return _join(_bounded(_encode_each(values, redaction)))
+
+
+def _whole(values: dict[str, object], redaction: Redaction) -> bytes | None:
+    """Return all of it in one encoding, or None where it is too large, hides a secret or is not plain."""
+    try:
+        names = look_at(values, _WALK)
+        return None if names is None or redaction.hides_any(names) else encode_json(values)
+    except (TooLarge, UnicodeEncodeError, TypeError):
+        return None
 
 
 def _encode_each(values: Mapping[str, object], redaction: Redaction) -> dict[bytes, bytes]:
     """Return each entry's key and value as JSON."""
-    plainer = Plainer(redaction, _WALK, stop_when_full=False)
-    plain = plainer.convert("", values)
-    if type(plain) is not dict:
-        plain = {"metadata": plain}
+    entries = list(entries_of(values) or [("metadata", values)])
+    share = Budget(_WALK.nodes // max(len(entries), 1) + _LEAST_NODES, _WALK.text)
+    plain: dict[str, Any] = {}
+    for key, value in entries[:_MOST_ENTRIES]:
+        plainer = Plainer(redaction, share, stop_when_full=False)
+        name = free_key(plainer.name_of(key), key, plain)
+        plain[name] = plainer.convert(name, value)
+    if len(entries) > _MOST_ENTRIES:
+        plain["…"] = f"[{len(entries) - _MOST_ENTRIES} more entries left out: too many]"
     return {encode_json(name): encode_json(value) for name, value in plain.items()}
 
 

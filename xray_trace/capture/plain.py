@@ -4,17 +4,16 @@ import enum
 from collections.abc import Iterable
 from typing import Any
 
-from xray_trace.capture.at_once import TooLarge
 from xray_trace.capture.containers import entries_of, items_of
 from xray_trace.capture.description import Described, describe, describe_exception
 from xray_trace.capture.foreign import stand_in
 from xray_trace.capture.json_codec import encode_json
-from xray_trace.capture.probe import MAX_DEPTH, Budget
+from xray_trace.capture.probe import MAX_DEPTH, Budget, TooLarge
 from xray_trace.capture.redaction import MASK, Redaction
 from xray_trace.capture.scalars import clean_text, enum_value, scalar
 from xray_trace.capture.type_name import qualified_name
 
-__all__ = ["CALLER_WALK", "LATE_WALK", "Plainer"]
+__all__ = ["CALLER_WALK", "LATE_WALK", "Plainer", "free_key"]
 
 # The walk costs about 1.5 µs a node: 5,000 keep it under 10 ms in the caller's thread.
 CALLER_WALK = Budget(nodes=5_000, text=4_000_000)
@@ -102,15 +101,15 @@ class Plainer:
             if self._nodes_left <= 0 and self._is_over():
                 plain["…"] = "[more entries left out: too large]"
                 break
-            name = self._key(key)
+            name = self.name_of(key)
             entry = self._walk(value, name, hidden or self._redaction.is_secret(name))
-            plain[_free_key(name, key, plain)] = entry
+            plain[free_key(name, key, plain)] = entry
         return plain
 
     def _list(self, items: list[Any], name: str, hidden: bool) -> list[Any]:
         if len(items) == 2 and not hidden:  # a name and its value, as in an HTTP message's headers
             first = items[0]
-            is_pair = type(first) in (str, bytes) and self._redaction.is_secret(self._key(first))
+            is_pair = type(first) in (str, bytes) and self._redaction.is_secret(self.name_of(first))
             return [self._walk(first, name, False), self._walk(items[1], name, is_pair)]
         plain: list[Any] = []
         for index, item in enumerate(items):
@@ -137,7 +136,7 @@ class Plainer:
         self._depth -= 1
         return plain
 
-    def _key(self, key: Any) -> str:
+    def name_of(self, key: Any) -> str:
         """Return a dict's key as text."""
         if type(key) is str:
             return clean_text(key)
@@ -156,7 +155,7 @@ class Plainer:
         return f"[{qualified_name(type(key))}]"
 
 
-def _free_key(name: str, key: Any, taken: dict[str, Any]) -> str:
+def free_key(name: str, key: Any, taken: dict[str, Any]) -> str:
     """Return the name, told from an equal one that another key (1 beside "1") has taken."""
     if name not in taken:
         return name

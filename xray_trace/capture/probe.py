@@ -8,14 +8,13 @@ Searching the encoded bytes for the names of secrets instead of gathering the na
 the cost (250 µs against 45 µs on 53 kB), and meets every value that holds such a word.
 """
 
-import enum
 import gc
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-__all__ = ["CALLER_BUDGET", "MAX_DEPTH", "UNLIMITED", "Budget", "Looked", "Verdict", "look_at"]
+__all__ = ["CALLER_BUDGET", "MAX_DEPTH", "UNLIMITED", "Budget", "TooLarge", "look_at"]
 
 MAX_DEPTH = 48  # the server takes 50 levels; two are left for what an artifact or an event wraps around a value
 
@@ -23,12 +22,8 @@ INT64_MAX = 2**63 - 1  # what a store's integers hold; beyond, the wire contract
 INT64_MIN = -(2**63)
 
 
-class Verdict(enum.Enum):
-    """What the look found."""
-
-    PLAIN = 1  # the encoder takes it as it is, exactly, and runs no foreign code
-    ODD = 2  # something in it needs our own walk
-    LARGE = 3  # over the budget
+class TooLarge(Exception):
+    """The value is over the budget of the caller's thread."""
 
 
 class Budget(NamedTuple):
@@ -45,50 +40,45 @@ CALLER_BUDGET = Budget(nodes=100_000, text=4_000_000)
 UNLIMITED = Budget(nodes=2**62, text=2**62)
 
 
-class Looked(NamedTuple):
-    """The verdict, and the names met under way, complete if the verdict is PLAIN."""
-
-    verdict: Verdict
-    names: set[str]
-
-
 _SAFE = frozenset({Decimal, UUID, date, timedelta})
 _SAFE_ZONES = (type(None), timezone)
-_ODD = Looked(Verdict.ODD, set())
-_LARGE = Looked(Verdict.LARGE, set())
 
 
 class _NotPlain(Exception):
     """A node that the encoder would refuse, change, or run foreign code for."""
 
 
-def look_at(value: Any, budget: Budget = CALLER_BUDGET) -> Looked:
-    """Judge a value of exactly type dict, list, tuple, set or frozenset; an error of another thread's change is ODD."""
+def look_at(value: Any, budget: Budget = CALLER_BUDGET) -> set[str] | None:
+    """Return the names in a value that is plain all the way down, or None for a value that needs our own walk.
+
+    The value is of exactly type dict, list, tuple, set or frozenset. Raises TooLarge if it is over the budget.
+    """
     names: set[str] = set()
     dicts, others = ([value], []) if type(value) is dict else ([], [value])
+    most_nodes, most_text = budget
     nodes = text = 0
     try:
         for _ in range(MAX_DEPTH):
             containers = dicts + others if others else dicts
             width = sum(map(len, containers))
             nodes += width
-            if nodes > budget.nodes:
-                return _LARGE
+            if nodes > most_nodes:
+                raise TooLarge
             level = gc.get_referents(*containers)
             if len(level) != width:
-                return _ODD
+                return None
             names.update(*dicts)
             if others:
                 _add_pair_names(others, names)
             dicts, others, length = _sort(level)
             text += length
-            if text > budget.text:
-                return _LARGE
+            if text > most_text:
+                raise TooLarge
             if not dicts and not others:
-                return Looked(Verdict.PLAIN, names)
-    except (_NotPlain, IndexError, RuntimeError):
-        pass
-    return _ODD
+                return names
+    except (_NotPlain, IndexError, RuntimeError):  # the last two: another thread changed a container meanwhile
+        return None
+    return None
 
 
 def _sort(level: list[Any]) -> tuple[list[Any], list[Any], int]:  # noqa: C901 - the inner loop: a call a node would double its cost

@@ -4,7 +4,7 @@ import enum
 import math
 import types
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -103,6 +103,8 @@ def _memoryview(value: memoryview) -> Scalar:
 
 def _datetime(value: datetime) -> Scalar:
     zone = class_attributes(datetime)["tzinfo"].__get__(value)  # type: ignore[attr-defined]
+    if type(value) is datetime and type(zone) in (type(None), timezone):
+        return Scalar(value, False)  # the encoder's own form, as on the hot path
     if zone is None or qualified_name(type(zone)).partition(".")[0] in _TRUSTED_ZONES:
         return Scalar(datetime.isoformat(value), False)
     parts = ("year", "month", "day", "hour", "minute", "second", "microsecond")
