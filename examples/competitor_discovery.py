@@ -94,7 +94,7 @@ class Catalogue:
         xray.annotate(candidateCount=len(products))
         return products
 
-    @xray.step
+    @xray.step("search_keyword")
     async def search_keyword(self, keyword: str) -> list[Product]:
         """Return the products with the keyword in their title; in a thread, so that the event loop stays free."""
         return await asyncio.to_thread(self._scan, keyword.lower())

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -38,16 +37,20 @@ def _add_steps(
     for step in children.get(parent_id, ()):
         duration = f"[dim]{step['durationMs']:.1f} ms[/]"
         branch = tree.add(f"[bold cyan]{step['stepNumber']}[/] [bold]{escape(step['stepName'])}[/]  {duration}")
+        outputs = [artifact for artifact in step["artifacts"] if artifact["type"] == "output"]
         for artifact in step["artifacts"]:
-            branch.add(_artifact_line(step, artifact, read))
+            if artifact not in outputs:
+                branch.add(_artifact_line(step, artifact, read))
         _add_steps(branch, step["stepId"], children, read)
+        for artifact in outputs:
+            branch.add(_artifact_line(step, artifact, read))
 
 
 def _artifact_line(step: Document, artifact: Document, read: ReadValue) -> Text:
     arrow = Text.from_markup(ARROWS.get(artifact["type"], "·"))
     summary = step.get("inputs", {}).get(artifact["key"], {}) if artifact["type"] == "input" else step["output"]
-    length = summary.get("length")
-    size = f"{summary['type']}[{length}]" if isinstance(length, int) else summary["type"]
+    type_name, length = summary["type"].rpartition(".")[2], summary.get("length")
+    size = f"{type_name}[{length}]" if isinstance(length, int) else type_name
     style = "bold red" if length == 0 else "yellow"
     value = _preview(read(artifact["dataId"]))
     return Text.assemble(arrow, " ", artifact["key"], " ", (size, style), " ", (value, "dim"))
@@ -83,11 +86,11 @@ def faults_table(steps: Iterable[Document], traces: Mapping[str, Document]) -> T
     return table
 
 
-def schema_tree(schema: Document) -> Padding:
+def schema_tree(schema: Document) -> Tree:
     """Draw the metadata's shape."""
     root = Tree("step metadata", guide_style="dim")
     _add_fields(root, schema)
-    return Padding(root, (0, 0, 0, 2))
+    return root
 
 
 def _add_fields(tree: Tree, fields: Document) -> None:

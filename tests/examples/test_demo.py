@@ -61,18 +61,20 @@ def test_the_demo_shows_a_trace_with_what_was_recorded_and_the_schema(home: Home
 def test_a_demo_that_is_interrupted_leaves_nothing_running(
     home: Home, processes_naming: Finder, ending: signal.Signals, moment: str
 ) -> None:
-    demo = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "examples/demo.py"],
         cwd=ROOT,
         env=home.environ,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    wait_until(lambda: list(home.temporary.glob(f"xray-demo-*/{moment}")))
-
-    os.kill(demo.pid, ending)
-    _, said = demo.communicate(timeout=WAIT_SECONDS)
+    ) as demo:
+        try:
+            wait_until(lambda: list(home.temporary.glob(f"xray-demo-*/{moment}")) or demo.poll() is not None)
+            os.kill(demo.pid, ending)
+            _, said = demo.communicate(timeout=WAIT_SECONDS)
+        finally:
+            demo.kill()
 
     assert demo.returncode == 130, said
     assert said == "Interrupted; nothing is left running.\n"
