@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from xray_backend.errors import BadRequest, TooLarge
-from xray_backend.ingest.strict_json import NotJson, flaw_in, lenient, strict, top_level_keys
+from xray_backend.ingest.strict_json import NotJson, TooDeep, flaw_in, lenient, strict, top_level_keys
 from xray_backend.ingest.unacceptable import Unacceptable
 
 __all__ = ["split"]
@@ -46,10 +46,8 @@ def split(body: bytes, max_events: int) -> Sequence[bytes | Unacceptable]:
         raws = _counted(_decode_envelope(body).events, max_events)
     except msgspec.ValidationError:
         raise BadRequest(_NO_EVENTS) from None
-    except RecursionError:
-        return _counted(_split_by_brackets(body), max_events)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return [_encoded(event) for event in _counted(_parsed_leniently(body), max_events)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _split_slowly(body, max_events)
     texts = [bytes(raw) for raw in raws]
     others = body.count(b":") - sum(text.count(b":") for text in texts)
     if others > 1 and top_level_keys(body).count("events") > 1:
@@ -58,6 +56,15 @@ def split(body: bytes, max_events: int) -> Sequence[bytes | Unacceptable]:
 
 
 _NO_EVENTS: Final = "The request body must be an object with a list `events`."
+
+
+def _split_slowly(body: bytes, max_events: int) -> Sequence[bytes | Unacceptable]:
+    try:
+        return [_encoded(event) for event in _counted(_parsed_leniently(body), max_events)]
+    except TooDeep:
+        return _counted(_split_by_brackets(body), max_events)
+    except NotJson as error:
+        raise BadRequest(f"The request body {error}.") from None
 
 
 def _counted(events: list[_T], max_events: int) -> list[_T]:
@@ -70,10 +77,7 @@ def _counted(events: list[_T], max_events: int) -> list[_T]:
 
 def _parsed_leniently(body: bytes) -> list[object]:
     """Parse a body that is JSON but for a NaN, or for half a surrogate pair."""
-    try:
-        document = lenient(body)
-    except NotJson as error:
-        raise BadRequest(f"The request body {error}.") from None
+    document = lenient(body)
     events = document.get("events") if isinstance(document, dict) else None
     if not isinstance(events, list):
         raise BadRequest(_NO_EVENTS)
@@ -86,7 +90,7 @@ def _encoded(event: object) -> bytes | Unacceptable:
 
 
 def _split_by_brackets(body: bytes) -> list[bytes]:
-    """Split a body that is nested too deeply for any parser, without a stack."""
+    """Split a body that is nested too deeply for the parsers, by looking at its marks alone."""
     depth, start, cuts = 0, 0, list[int]()
     for token in itertools.islice(_TOKEN.finditer(body), _MOST_TOKENS):
         mark = token[0]

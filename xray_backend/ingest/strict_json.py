@@ -16,7 +16,17 @@ import msgspec
 from xray_backend.errors import BadRequest
 from xray_backend.ingest.limits import Limits
 
-__all__ = ["Flaw", "NotJson", "depth_exceeds", "flaw_in", "lenient", "parse_object", "strict", "top_level_keys"]
+__all__ = [
+    "Flaw",
+    "NotJson",
+    "TooDeep",
+    "depth_exceeds",
+    "flaw_in",
+    "lenient",
+    "parse_object",
+    "strict",
+    "top_level_keys",
+]
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -32,6 +42,13 @@ class NotJson(ValueError):
     """A text that is not JSON as it is taken here; the message is a clear sentence without its subject."""
 
 
+class TooDeep(NotJson):
+    """A text that is nested deeper than a parser can follow."""
+
+    def __init__(self) -> None:
+        super().__init__("is nested too deeply")
+
+
 @dataclass(frozen=True)
 class Flaw:
     """Stands in a leniently parsed document where it breaks a rule."""
@@ -44,7 +61,7 @@ def strict(text: bytes) -> Any:
     try:
         value = _decode(text)
     except RecursionError:
-        raise NotJson("is nested too deeply") from None
+        raise TooDeep from None
     except msgspec.ValidationError:
         raise NotJson("holds a number that is out of range") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -78,7 +95,7 @@ def lenient(text: bytes) -> Any:
     try:
         return json.loads(text.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
     except RecursionError:
-        raise NotJson("is nested too deeply") from None
+        raise TooDeep from None
     except UnicodeDecodeError:
         raise NotJson("is not valid UTF-8") from None
     except ValueError as error:

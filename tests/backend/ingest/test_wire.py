@@ -211,6 +211,10 @@ def test_an_event_too_deep_for_any_parser_costs_that_event_alone() -> None:
     for deep in ("[" * 5000 + "]" * 5000, '{"a":' * 5000 + "1" + "}" * 5000):
         text = json.dumps(STEP)[:-1] + f',"metadata":{{"],[{{\\"":{deep}}}}}'
         assert refusal_of_text(text) == "The event is nested too deeply."
+        both = json.dumps(STEP)[:-1] + ',"metadata":{"x":NaN}},' + text
+        good = json.dumps(STEP)
+        parsed = parse(f'{{"events":[{good},{both},{good}],"more":[1,2]}}'.encode())
+        assert [rejected.index for rejected in parsed.rejected] == [1, 2]
 
 
 def test_metadata_may_be_50_levels_deep_and_comes_as_it_was_sent() -> None:
