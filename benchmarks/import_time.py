@@ -13,12 +13,16 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 
 LIMIT_MS = 50.0
+BASE = "python -c pass"
 STATEMENTS = {
-    "python -c pass": "pass",
+    BASE: "pass",
     "import msgspec": "import msgspec",
     "import wrapt": "import wrapt",
     "import asyncio": "import asyncio",
@@ -49,52 +53,85 @@ print(json.dumps({
 """
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one start of an interpreter took, by the clock and of the processor."""
+
+    wall_ms: float
+    cpu_ms: float
+
+
 def main() -> int:
     """Measure, print, and judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     # 21: a median that one slow run in ten cannot move, in half a minute.
     parser.add_argument("--runs", type=int, default=21)
-    runs = _measured(parser.parse_args().runs)
-    costs = {
-        name: statistics.median(cost - base for cost, base in zip(times, runs["python -c pass"], strict=True))
-        for name, times in runs.items()
-    }
-    _print_times(runs, costs)
-    effects = _effects()
+    count = parser.parse_args().runs
+    with tempfile.TemporaryDirectory(prefix="xray-bench-") as bytecode:
+        environment = _environment(bytecode)
+        runs = _measured(count, environment)
+        _print_times(runs)
+        effects = _effects(environment)
     clean = not any(effects[name] for name in effects if name != "asyncio")
-    cheap = costs["import xray_trace"] <= LIMIT_MS
+    cheap = _more(runs, "import xray_trace", lambda cost: cost.wall_ms) <= LIMIT_MS
     print(f"\nlimit {LIMIT_MS:.0f} ms: {'kept' if cheap else 'EXCEEDED'}; side effects: {'none' if clean else 'SOME'}")
     return 0 if clean and cheap else 1
 
 
-def _measured(count: int) -> dict[str, list[float]]:
-    """Return the milliseconds of each statement, run by run; a first round fills the caches and is not kept."""
-    times: dict[str, list[float]] = {name: [] for name in STATEMENTS}
+def _environment(bytecode: str) -> dict[str, str]:
+    """Return an environment in which modules are compiled once, as an installer does, whatever this shell says."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": bytecode}
+
+
+def _measured(count: int, environment: Mapping[str, str]) -> dict[str, list[Cost]]:
+    """Return the costs of each statement, run by run; a first round fills the caches and is not kept."""
+    costs: dict[str, list[Cost]] = {name: [] for name in STATEMENTS}
     for run in range(count + 1):
         for name, statement in STATEMENTS.items():
-            started = time.perf_counter()
-            subprocess.run([sys.executable, "-c", statement], check=True)
+            cost = _started(statement, environment)
             if run:
-                times[name].append((time.perf_counter() - started) * 1000)
-    return times
+                costs[name].append(cost)
+    return costs
 
 
-def _print_times(runs: dict[str, list[float]], costs: dict[str, float]) -> None:
+def _started(statement: str, environment: Mapping[str, str]) -> Cost:
+    started = time.perf_counter()
+    child = os.posix_spawn(sys.executable, [sys.executable, "-c", statement], environment)
+    _, status, usage = os.wait4(child, 0)
+    wall_ms = (time.perf_counter() - started) * 1000
+    if status:
+        raise SystemExit(f"`{statement}` failed")
+    return Cost(wall_ms, (usage.ru_utime + usage.ru_stime) * 1000)
+
+
+def _more(runs: dict[str, list[Cost]], name: str, of: Callable[[Cost], float]) -> float:
+    """Return the median of what a statement costs more than `pass` beside it."""
+    return statistics.median(of(cost) - of(base) for cost, base in zip(runs[name], runs[BASE], strict=True))
+
+
+def _print_times(runs: dict[str, list[Cost]]) -> None:
     print(
         f"Python {sys.version.split()[0]}, wrapt {version('wrapt')}, msgspec {version('msgspec')}, "
-        f"{os.cpu_count()} cores"
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     )
-    print(f"{len(runs['python -c pass'])} paired runs, medians in ms\n")
-    print(f"{'':22}{'whole':>9}{'lowest':>9}{'more than pass':>16}{'ratio':>8}")
-    base = statistics.median(runs["python -c pass"])
-    for name, times in runs.items():
-        whole = statistics.median(times)
-        print(f"{name:22}{whole:9.1f}{min(times):9.1f}{costs[name]:16.1f}{whole / base:8.2f}")
+    print(f"{len(runs[BASE])} paired runs, medians in ms\n")
+    print(f"{'':20}{'clock':>8}{'lowest':>8}{'more than pass':>16}{'ratio':>7}{'processor':>11}{'more than pass':>16}")
+    base_ms = statistics.median(cost.wall_ms for cost in runs[BASE])
+    for name, costs in runs.items():
+        wall_ms = [cost.wall_ms for cost in costs]
+        cpu_ms = statistics.median(cost.cpu_ms for cost in costs)
+        more_wall, more_cpu = _more(runs, name, lambda cost: cost.wall_ms), _more(runs, name, lambda cost: cost.cpu_ms)
+        whole = statistics.median(wall_ms)
+        print(
+            f"{name:20}{whole:8.1f}{min(wall_ms):8.1f}{more_wall:16.1f}{whole / base_ms:7.2f}"
+            f"{cpu_ms:11.1f}{more_cpu:16.1f}"
+        )
 
 
-def _effects() -> dict[str, object]:
+def _effects(environment: Mapping[str, str]) -> dict[str, object]:
     """Return what an import did beside importing."""
-    probe = subprocess.run([sys.executable, "-c", PROBE], check=True, capture_output=True, text=True)
+    probe = subprocess.run([sys.executable, "-c", PROBE], check=True, capture_output=True, text=True, env=environment)
     effects: dict[str, object] = json.loads(probe.stdout)
     print("\nafter import xray_trace:")
     for name, value in effects.items():
