@@ -18,6 +18,7 @@ __all__ = ["BodyStream", "install_draining", "read_body", "read_fields"]
 T = TypeVar("T")
 CHUNK_BYTES = 64 * 1024
 DRAINED_BYTES = 20 * 1024 * 1024  # four times what a request may bring: clients that are worse do not matter
+_BROKE_OFF = "The request body broke off before its announced end."
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -34,13 +35,19 @@ class BodyStream:
         try:
             found = request.stream.read(min(size, self._left))
         except ClientDisconnected:
-            raise BadRequest("The request body broke off.") from None
+            raise BadRequest(_BROKE_OFF) from None
         except RequestEntityTooLarge:
-            self._left, found = 0, b""
+            raise self._over() from None
         self._left -= len(found)
         if self._left <= 0:
-            raise TooLarge(f"The request body may have {self._limit_bytes} bytes at most.")
+            raise self._over()
+        announced = request.content_length
+        if not found and announced is not None and announced > self._limit_bytes + 1 - self._left:
+            raise BadRequest(_BROKE_OFF)  # the stream itself does not tell this end from the right one
         return found
+
+    def _over(self) -> TooLarge:
+        return TooLarge(f"The request body may have {self._limit_bytes} bytes at most.")
 
 
 def read_body() -> bytes:
