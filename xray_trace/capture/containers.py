@@ -7,7 +7,6 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from xray_trace.capture.description import fields_of
 from xray_trace.capture.type_name import class_attributes
 
 __all__ = ["entries_of", "items_of"]
@@ -16,7 +15,7 @@ _TRIES = 3  # a container that another thread changed during each of three reads
 
 
 def entries_of(value: Any) -> Iterable[tuple[Any, Any]] | None:
-    """Return the entries of a dict, a named tuple, a dataclass or a kin of it; None for any other type."""
+    """Return the entries of a dict or a named tuple; None for any other type."""
     kind = type(value)
     if issubclass(kind, dict):
         return dict.copy(value).items()
@@ -27,11 +26,7 @@ def entries_of(value: Any) -> Iterable[tuple[Any, Any]] | None:
         names = class_attributes(kind).get("_fields")
         if type(names) is tuple and len(names) == tuple.__len__(value):
             return zip(names, tuple.__iter__(value), strict=True)
-        return None
-    if issubclass(kind, BaseException):
-        return None
-    fields = fields_of(value)
-    return None if fields is None else fields.items()
+    return None
 
 
 def items_of(value: Any) -> list[Any] | None:

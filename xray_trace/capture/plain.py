@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from xray_trace.capture.containers import entries_of, items_of
-from xray_trace.capture.description import Described, describe, describe_exception
+from xray_trace.capture.description import Described, describe, describe_exception, fields_of
 from xray_trace.capture.foreign import stand_in
 from xray_trace.capture.json_codec import encode_json
 from xray_trace.capture.probe import MAX_DEPTH, Budget, TooLarge
@@ -30,6 +30,7 @@ class Plainer:
 
     def __init__(self, redaction: Redaction, budget: Budget, *, stop_when_full: bool) -> None:
         self._redaction = redaction
+        self._asks = redaction.function is not None
         self._nodes_left = budget.nodes
         self._text_left = budget.text
         self._stop_when_full = stop_when_full
@@ -44,9 +45,9 @@ class Plainer:
 
     def _walk(self, value: Any, name: str, hidden: bool) -> Any:
         self._nodes_left -= 1
-        if self._is_full():
+        if (self._nodes_left < 0 or self._text_left < 0) and self._is_full():
             return "[left out: too large]"
-        if self._redaction.asks_to_mask(name, value):
+        if self._asks and self._redaction.asks_to_mask(name, value):
             return MASK
         if issubclass(type(value), enum.Enum):
             value = enum_value(value)
@@ -88,6 +89,9 @@ class Plainer:
             return self._list(items, name, hidden)
         if issubclass(type(value), BaseException):
             return self._description(describe_exception(value), hidden)
+        fields = fields_of(value)
+        if fields is not None:
+            return self._object(fields.items(), hidden)
         foreign = stand_in(value)
         if foreign is not None:
             self.described = self.described or not foreign.is_whole

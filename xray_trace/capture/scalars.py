@@ -33,6 +33,10 @@ def scalar(value: Any) -> Scalar | None:
     kind = type(value)
     if value is None or kind is bool:
         return Scalar(value, False)
+    if type(kind) is type:  # a metaclass of the user's could define its own hash
+        known = _BY_TYPE.get(kind)
+        if known is not None or kind in _CONTAINERS:
+            return None if known is None else _convert(known, value)
     for base, convert in _BY_BASE:
         if issubclass(kind, base):
             return _convert(convert, value)
@@ -165,3 +169,5 @@ _BY_BASE: tuple[tuple[type, Callable[[Any], Scalar]], ...] = (
     (types.ModuleType, _module),
 )
 """In the order of how often they come; bool is int's, and datetime date's subclass."""
+_BY_TYPE = dict(_BY_BASE)
+_CONTAINERS = frozenset({dict, list, tuple, set, frozenset})
