@@ -14,7 +14,10 @@ def recorded(server: Server) -> Person:
     from_scratch = new_person(server)
     starts = [trace_start(f"t{index}", createdAt=NOW_MS + index * 1000) for index in range(7)]
     ends = [trace_success("t1", endedAt=NOW_MS + 10_000), trace_failure("t2", endedAt=NOW_MS + 10_000)]
-    assert from_scratch.ingest(*starts, *ends, step("s", "t3", timestamp=NOW_MS + 3000), data("d", "t3")).status_code == 200
+    assert (
+        from_scratch.ingest(*starts, *ends, step("s", "t3", timestamp=NOW_MS + 3000), data("d", "t3")).status_code
+        == 200
+    )
     numbered = [step(f"big-{index}", "t0", stepNumber=index) for index in range(1100)]
     for part in (numbered[500:], numbered[:500]):
         assert from_scratch.ingest(*part).status_code == 200
