@@ -9,6 +9,7 @@ products, reads the traces back over the REST API, shows them, and leaves nothin
 import argparse
 import asyncio
 import csv
+import re
 import signal
 import sys
 import tempfile
@@ -38,16 +39,14 @@ class DemoFailed(Exception):
 def main() -> int:
     """Run the demo; 0 if all went well, 1 with one sentence if not, 130 if it was interrupted."""
     parser = argparse.ArgumentParser(description="Trace a real pipeline and find the fault in it.")
-    parser.add_argument("--svg", metavar="FILE", type=Path, help="also save what is printed as a picture")
+    parser.add_argument("--svg", metavar="FILE", type=Path, help="also save the heart of it as a picture")
     svg: Path | None = parser.parse_args().svg
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside: clean up as after Ctrl-C
     console = Console(record=svg is not None, highlight=False)
     if svg is not None or not console.is_terminal:
         console.width = WIDTH_WITHOUT_TERMINAL
     try:
-        run(console)
-        if svg is not None:
-            console.save_svg(str(svg), title="make demo")
+        run(console, svg)
     except KeyboardInterrupt:
         print("Interrupted; nothing is left running.", file=sys.stderr)
         return 130
@@ -57,7 +56,7 @@ def main() -> int:
     return 0
 
 
-def run(console: Console) -> None:
+def run(console: Console, svg: Path | None) -> None:
     """Go through the demo's chapters, with a server that lives as long as they take."""
     with tempfile.TemporaryDirectory(prefix="xray-demo-") as folder:
         console.print("Starting a server on a free port …", style="dim")
@@ -66,6 +65,8 @@ def run(console: Console) -> None:
             reader = Reader(credentials.base_url, credentials.project_id, credentials.email, credentials.password)
             show_one_trace(console, reader)
             show_the_fault(console, reader)
+            if svg is not None:
+                svg.write_text(picture(console), encoding="utf-8")
             show_the_schema(console, reader)
     show_where_to_look_next(console)
 
@@ -146,6 +147,11 @@ def show_the_schema(console: Console, reader: Reader) -> None:
     console.print()
     console.rule("What the steps' metadata looks like (nobody declared it)", align="left")
     console.print(schema_tree(reader.schema()))
+
+
+def picture(console: Console) -> str:
+    """Return what was printed so far as an SVG that asks no other host for its fonts."""
+    return re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="make demo"), flags=re.DOTALL)
 
 
 def show_where_to_look_next(console: Console) -> None:
