@@ -23,11 +23,12 @@ from local_server import Credentials, LocalServer, ServerFailed
 from reader import Reader, ReadFailed
 from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 from show import faults_table, schema_tree, trace_tree
 
 import xray_trace as xray
 
-WIDTH_WITHOUT_TERMINAL = 110  # a log or a picture has no width of its own; this one breaks no line of the table
+WIDTH_WITHOUT_TERMINAL = 100  # a log or a picture has no width of its own; this one is easy to read
 FLUSH_TIMEOUT_SECONDS = 30.0  # a few hundred events to this machine take less than one
 EMPTY_CONTEXT = {"inputs.context.length": 0}
 
@@ -137,8 +138,8 @@ def show_the_fault(console: Console, reader: Reader) -> None:
     console.print(faults_table(steps, traces))
     categories = sorted({trace["metadata"]["category"] for trace in traces.values()})
     console.print(
-        f"\n{len(steps)} runs, all green, all of the category [red]{' and '.join(categories)}[/]: "
-        "look_up_market_notes found nothing for it,\nraised nothing, and the ranking did without."
+        f"\n{len(steps)} runs, all green, all of the category [red]{' and '.join(categories)}[/]:\n"
+        "look_up_market_notes found nothing for it, raised nothing, and the ranking\ndid without."
     )
 
 
@@ -158,9 +159,11 @@ def show_where_to_look_next(console: Console) -> None:
     """Name the next things to try."""
     console.print()
     console.rule("Next", align="left")
-    console.print("  make up                 keeps a server on http://localhost:3000; its API is described at /docs")
-    console.print("  README.md               traces your own function in three lines")
-    console.print("  examples/competitor_discovery.py   the pipeline that ran here; line for line what you saw")
+    table = Table.grid(padding=(0, 2))
+    table.add_row("make up", "keeps a server on port 3000; see /docs there")
+    table.add_row("README.md", "traces a function of your own")
+    table.add_row("examples/competitor_discovery.py", "the pipeline that ran, fault included")
+    console.print(table)
 
 
 if __name__ == "__main__":

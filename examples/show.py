@@ -16,7 +16,7 @@ Document = Mapping[str, Any]
 ReadValue = Callable[[str], object]
 """Gives the captured value that has this data id."""
 
-PREVIEW_CHARACTERS = 58  # with what stands before it, a line fits into 100 columns
+PREVIEW_CHARACTERS = 200  # wider than most terminals; what does not fit is cut off there
 ARROWS = {"input": "[green]→[/]", "output": "[magenta]←[/]"}
 
 
@@ -53,7 +53,9 @@ def _artifact_line(step: Document, artifact: Document, read: ReadValue) -> Text:
     size = f"{type_name}[{length}]" if isinstance(length, int) else type_name
     style = "bold red" if length == 0 else "yellow"
     value = _preview(read(artifact["dataId"]))
-    return Text.assemble(arrow, " ", artifact["key"], " ", (size, style), " ", (value, "dim"))
+    line = Text.assemble(arrow, " ", artifact["key"], " ", (size, style), " ", (value, "dim"), overflow="ellipsis")
+    line.no_wrap = True
+    return line
 
 
 def _preview(value: object) -> str:
@@ -69,19 +71,16 @@ def _status(status: str) -> str:
 def faults_table(steps: Iterable[Document], traces: Mapping[str, Document]) -> Table:
     """List the steps that a query found, each with what its trace tells of the run."""
     table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in ("step", "product", "category", "context", "candidates", "selected all the same", "status"):
+    for column in ("step", "product", "category", "context", "answered all the same"):
         table.add_column(column, no_wrap=True)
     for step in steps:
-        trace = traces[step["traceId"]]
-        metadata = trace["metadata"]
+        metadata = traces[step["traceId"]]["metadata"]
         table.add_row(
             f"{step['stepNumber']} {escape(step['stepName'])}",
             escape(metadata["product"]),
             f"[red]{escape(metadata['category'])}[/]",
             f"[bold red]{step['inputs']['context']['length']} notes[/]",
-            str(step["inputs"]["candidates"]["length"]),
             escape(metadata["selectedTitle"]),
-            _status(trace["status"]),
         )
     return table
 
