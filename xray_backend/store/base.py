@@ -151,7 +151,11 @@ class EventBatch:
 
 @dataclass(frozen=True)
 class WriteResult:
-    """How many documents were new, and how many were there already (and were left as they are)."""
+    """How many documents were new, and how many were there already (and were left as they are).
+
+    Steps and data records are counted; a final step that takes a pending one's place counts as new. Traces merge,
+    and shapes are only noted, so neither counts.
+    """
 
     stored: int
     repeated: int
