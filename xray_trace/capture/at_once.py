@@ -5,7 +5,7 @@ Exact built-in types only. Everything that needs a second thought is left to `co
 
 from typing import Any
 
-from xray_trace.capture.captured import Capture
+from xray_trace.capture.captured import Capture, new_capture
 from xray_trace.capture.json_codec import JSON, encode_json
 from xray_trace.capture.probe import CALLER_BUDGET, INT64_MAX, INT64_MIN, UNLIMITED, look_at
 from xray_trace.capture.redaction import Redaction
@@ -33,10 +33,10 @@ def take_at_once(value: Any, redaction: Redaction, *, always: bool) -> Capture |
             body = encode_json(value)
         except (UnicodeEncodeError, TypeError):  # a lone surrogate, or a change by another thread since the look
             return None
-        return Capture(JSON, body, summarise_container(kind, body, len(value)), None, None)
+        return new_capture((JSON, body, summarise_container(kind, body, len(value)), None, None))
     if value is None or kind is bool or _is_plain_number(value, kind):
         body = encode_json(value)
-        return Capture(JSON, body, summarise_scalar(kind, body), None, None)
+        return new_capture((JSON, body, summarise_scalar(kind, body), None, None))
     return None
 
 
@@ -47,7 +47,7 @@ def _take_text(text: str) -> Capture | None:
         body = encode_json(text)
     except UnicodeEncodeError:  # a lone surrogate
         return None
-    return Capture(JSON, body, summarise_text(body, len(text), shown=len(text) <= LONGEST_VALUE), None, None)
+    return new_capture((JSON, body, summarise_text(body, len(text), shown=len(text) <= LONGEST_VALUE), None, None))
 
 
 def _is_plain_number(value: Any, kind: type) -> bool:

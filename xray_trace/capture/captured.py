@@ -1,11 +1,12 @@
 """Capture: what becomes of a value."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from xray_trace.events import Content
 
-__all__ = ["Capture"]
+__all__ = ["Capture", "new_capture"]
 
 
 class Capture(NamedTuple):
@@ -20,3 +21,8 @@ class Capture(NamedTuple):
     """Set where `body` is None: does the work that was put off, in any thread; may raise."""
     pickled: bytes | None
     """The value pickled, where that is on and something in the value could only be described."""
+
+
+new_capture: Callable[[tuple[str, bytes | None, bytes, Callable[[], Content] | None, bytes | None]], Capture]
+"""Make a Capture of its fields, in half the time of the constructor, which parses keywords."""
+new_capture = partial(tuple.__new__, Capture)

@@ -1,6 +1,7 @@
 """pandas frames and series as Parquet; pandas is used only where the program has imported it."""
 
 import io
+import math
 import sys
 from functools import partial
 from typing import Any
@@ -44,9 +45,9 @@ def _as_frame(value: Any) -> Any:
     frame_type, series_type = getattr(pandas, "DataFrame", None), getattr(pandas, "Series", None)
     if frame_type is None or series_type is None:
         return None
-    if issubclass(type(value), series_type):
-        return series_type.to_frame(value)
-    return value if issubclass(type(value), frame_type) else None
+    if issubclass(type(value), series_type):  # made a plain one, because a subclass may have methods of its own
+        return series_type(value).to_frame()
+    return frame_type(value) if issubclass(type(value), frame_type) else None
 
 
 def _column_names(frame: Any) -> list[str]:
@@ -112,7 +113,10 @@ def _clean_cell(cell: Any, name: str, masking: Masking) -> Any:
 
 
 def _is_missing(cell: Any) -> bool:
-    return cell is None or cell is sys.modules["pandas"].NA or cell is sys.modules["pandas"].NaT or cell != cell
+    """Tell whether the cell is empty, without a comparison that may be the user's own."""
+    if cell is None or cell is sys.modules["pandas"].NA or cell is sys.modules["pandas"].NaT:
+        return True
+    return issubclass(type(cell), float) and math.isnan(cell)
 
 
 def _series(column: Any, cells: list[Any]) -> Any:

@@ -38,9 +38,9 @@ def _as_frame(value: Any) -> Any:
     frame_type, series_type = getattr(polars, "DataFrame", None), getattr(polars, "Series", None)
     if frame_type is None or series_type is None:
         return None
-    if issubclass(type(value), series_type):
-        return series_type.to_frame(value)
-    return value if issubclass(type(value), frame_type) else None
+    if type(value) is series_type:  # no subclass: it may have methods of its own
+        return value.to_frame()
+    return value if type(value) is frame_type else None
 
 
 def _encode(frame: Any, masking: Masking) -> Encoded:

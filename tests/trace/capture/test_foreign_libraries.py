@@ -124,6 +124,23 @@ def test_odd_pandas_frames_are_parquet_too(frame: Any) -> None:
     assert len(pandas.read_parquet(io.BytesIO(body))) == len(frame) == summary["length"]
 
 
+def test_a_cell_is_never_asked_whether_it_equals_anything() -> None:
+    class Cell:
+        def __eq__(self, other: object) -> bool:
+            raise AssertionError("asked")
+
+        __ne__ = __hash__ = __repr__ = __eq__  # type: ignore[assignment]
+
+    class OwnFrame(pandas.DataFrame):
+        def copy(self, *args: Any, **kwargs: Any) -> Any:
+            raise AssertionError("asked")
+
+    cell = Cell()
+    assert taken(pandas.DataFrame({"c": [cell, None]}))[0] == PARQUET
+    assert taken(OwnFrame({"n": [1]}))[0] == PARQUET
+    assert taken(polars.DataFrame({"c": [cell]}, schema={"c": polars.Object}))[0] == PARQUET
+
+
 def test_a_polars_frame_is_kept_as_parquet() -> None:
     frame = polars.DataFrame(frame_data())
     content_type, body, summary = taken(frame)
