@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xray_trace.capture import arrays, images, pandas_frames, polars_frames
+from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.foreign_value import ForeignValue, StandIn
 
 __all__ = ["recognise", "stand_in"]
@@ -21,11 +22,11 @@ _RECOGNISERS: tuple[Callable[[Any], ForeignValue | None], ...] = (
 
 def recognise(value: Any) -> ForeignValue | None:
     """Return the value with what is known of its format, or None if it is of no such library."""
-    for try_one in _RECOGNISERS:
-        found = try_one(value)
-        if found is not None:
-            return found
-    return None
+    try:
+        return next(filter(None, (try_one(value) for try_one in _RECOGNISERS)), None)
+    except Exception as error:  # noqa: BLE001 - a library half imported, or a class that only looks like its own
+        pass_on_signal(error)
+        return None
 
 
 def stand_in(value: Any) -> StandIn | None:

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-__all__ = ["Encoded", "ForeignValue", "Masking", "StandIn"]
+__all__ = ["MOST_COLUMNS", "Encoded", "ForeignValue", "Masking", "StandIn"]
+
+
+MOST_COLUMNS = 200  # that a summary names; the shape tells how many there are, and the event has a limit
 
 
 class Masking(NamedTuple):

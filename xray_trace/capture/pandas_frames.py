@@ -6,8 +6,8 @@ import sys
 from functools import partial
 from typing import Any
 
-from xray_trace.capture.foreign_value import Encoded, ForeignValue, Masking
-from xray_trace.capture.json_codec import encode_json
+from xray_trace.capture.foreign_value import MOST_COLUMNS, Encoded, ForeignValue, Masking
+from xray_trace.capture.json_codec import JSON, encode_json
 from xray_trace.capture.redaction import MASK
 from xray_trace.capture.type_name import qualified_name
 
@@ -16,6 +16,7 @@ __all__ = ["recognise"]
 _PARQUET = "application/vnd.apache.parquet"
 _CALLER_LIMIT_BYTES = 1_000_000  # columns of strings cost about 10 ms a megabyte to write
 _MOST_RECORDS = 1_000  # rows of the JSON form, which stands in where pyarrow is missing
+_COLUMN_BYTES = 10_000  # a column by itself takes as long as this many bytes, 0.1 ms
 _CELL_BYTES = 8  # a number, or the reference to an object
 _TEXT = frozenset({str, bytes})
 _SIMPLE = frozenset({type(None), bool, int, float, str})
@@ -28,10 +29,10 @@ def recognise(value: Any) -> ForeignValue | None:
     if frame is None:
         return None
     rows, width = frame.shape
-    details: dict[str, Any] = {"shape": [rows, width], "columns": _column_names(frame)}
+    details: dict[str, Any] = {"shape": [rows, width], "columns": _column_names(frame)[:MOST_COLUMNS]}
     return ForeignValue(
-        content_type=_PARQUET if "pyarrow" in sys.modules else "application/json",
-        size_bytes=rows * width * _CELL_BYTES,
+        content_type=_PARQUET if _has_pyarrow() else JSON,
+        size_bytes=width * (rows * _CELL_BYTES + _COLUMN_BYTES),
         caller_limit_bytes=_CALLER_LIMIT_BYTES,
         length=rows,
         details=details,
@@ -52,15 +53,15 @@ def _as_frame(value: Any) -> Any:
 
 def _column_names(frame: Any) -> list[str]:
     """Return the columns' names as different texts, as Parquet wants them."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for label in frame.columns.tolist():
-        name = base = label if type(label) is str else repr(label) if type(label) in _SIMPLE else _joined(label)
+        name = base = label if type(label) is str else _joined(label)
         count = 2
         while name in names:
             name = f"{base} {count}"
             count += 1
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
 def _joined(label: Any) -> str:
@@ -77,7 +78,7 @@ def _encode(frame: Any, masking: Masking) -> Encoded | None:
         clean.isetitem(position, _clean_column(clean.iloc[:, position], name, masking))
     clean.columns = names
     clean = _with_clean_index(clean, masking)
-    if "pyarrow" not in sys.modules:
+    if not _has_pyarrow():
         return _encode_records(clean)
     buffer = io.BytesIO()
     clean.to_parquet(buffer, engine="pyarrow")
@@ -138,6 +139,15 @@ def _with_clean_index(frame: Any, masking: Masking) -> Any:
 
 
 def _encode_records(frame: Any) -> Encoded:
-    body = frame.head(_MOST_RECORDS).to_json(orient="records", date_format="iso", default_handler=repr)
+    body = frame.head(_MOST_RECORDS).to_json(orient="records", date_format="iso", default_handler=_name_type)
     note = f"the first {_MOST_RECORDS} rows as records, because pyarrow is not installed"
-    return Encoded("application/json", body.encode("utf-8", "backslashreplace"), note)
+    return Encoded(JSON, body.encode("utf-8", "backslashreplace"), note)
+
+
+def _has_pyarrow() -> bool:
+    """Tell whether pandas found pyarrow when it was imported."""
+    return sys.modules.get("pyarrow") is not None
+
+
+def _name_type(cell: Any) -> str:
+    return f"[{qualified_name(type(cell))}]"

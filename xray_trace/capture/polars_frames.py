@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from xray_trace.capture.foreign_value import Encoded, ForeignValue, Masking
+from xray_trace.capture.foreign_value import MOST_COLUMNS, Encoded, ForeignValue, Masking
 from xray_trace.capture.json_codec import encode_json
 from xray_trace.capture.redaction import MASK
 from xray_trace.capture.type_name import qualified_name
@@ -21,7 +21,7 @@ def recognise(value: Any) -> ForeignValue | None:
     frame = _as_frame(value)
     if frame is None:
         return None
-    details: dict[str, Any] = {"shape": list(frame.shape), "columns": list(frame.columns)}
+    details: dict[str, Any] = {"shape": list(frame.shape), "columns": frame.columns[:MOST_COLUMNS]}
     return ForeignValue(
         content_type=_PARQUET,
         size_bytes=int(frame.estimated_size()),

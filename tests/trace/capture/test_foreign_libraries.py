@@ -124,6 +124,13 @@ def test_odd_pandas_frames_are_parquet_too(frame: Any) -> None:
     assert len(pandas.read_parquet(io.BytesIO(body))) == len(frame) == summary["length"]
 
 
+def test_a_wide_frames_summary_stays_small() -> None:
+    wide = pandas.DataFrame([[0] * 5_000])
+    _, _, summary = taken(wide)
+    assert summary["shape"] == [1, 5_000]
+    assert len(summary["columns"]) == 200
+
+
 def test_a_cell_is_never_asked_whether_it_equals_anything() -> None:
     class Cell:
         def __eq__(self, other: object) -> bool:
@@ -211,3 +218,22 @@ def test_capturing_imports_none_of_these_libraries() -> None:
         "sys.exit(str(found) if found else 0)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_without_pyarrow_a_pandas_frame_is_kept_as_masked_records() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['pyarrow'] = None\n"
+        "import pandas\n"
+        "from xray_trace.capture.capturer import Capturer\n"
+        "frame = pandas.DataFrame({'id': range(3000), 'token': ['x'] * 3000, 'o': [{'token': 'x'}] * 3000})\n"
+        "taken = Capturer(('token',)).capture('v', frame)\n"
+        "sys.stdout.buffer.write(taken.content_type.encode() + b'\\n' + taken.summary + b'\\n' + taken.body)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, stdout=subprocess.PIPE)
+    content_type, summary, body = done.stdout.split(b"\n", 2)
+    assert content_type == b"application/json"
+    assert msgspec.json.decode(body)[2] == {"id": 2, "token": "[redacted]", "o": '{"token":"[redacted]"}'}
+    told = msgspec.json.decode(summary)
+    assert told["length"] == 3000
+    assert "first 1000 rows" in told["note"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import numpy
+import pandas
 import pytest
 
 from xray_trace.capture.capturer import Capturer
@@ -33,6 +34,7 @@ CHANGEABLE: dict[str, tuple[Any, int | None]] = {
     "a slow one": ([1j] * 20_000, 20_000),
     "a bytearray": (bytearray(5_000_000), 5_000_000),
     "an object": (Opaque(), None),
+    "a wide frame": (pandas.DataFrame([[0] * 1_000]), 1),
     "an array": (numpy.zeros(1_000_000), 1_000_000),
 }
 
