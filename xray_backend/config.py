@@ -17,7 +17,7 @@ IpNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 DEFAULT_DATA_DIR = Path("~/.xray-trace")
 MIN_SECRET_LENGTH = 32  # characters: as many as HS256's 256 bits have bytes
-_RATE = re.compile(r"[1-9]\d{0,6}/(second|minute|hour|day)")
+_RATE = re.compile(r"[1-9][0-9]{0,6}/(second|minute|hour|day)")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _parsed(source: str, parse: Callable[[str], object], raw: str) -> object:
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(raw: str) -> int:
-        if not re.fullmatch(r"\d{1,18}", raw) or not low <= int(raw) <= high:
+        if not re.fullmatch(r"[0-9]{1,18}", raw) or not low <= int(raw) <= high:
             raise ValueError(f"it must be a whole number from {low} to {high}")
         return int(raw)
 
@@ -108,7 +108,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def _seconds(raw: str) -> float:
-    value = float(raw) if re.fullmatch(r"\d+(\.\d+)?", raw) else 0.0
+    value = float(raw) if re.fullmatch(r"[0-9]+([.][0-9]+)?", raw) else 0.0
     if not 0 < value <= 3600:
         raise ValueError("it must be a number of seconds above 0 and up to 3600")
     return value
