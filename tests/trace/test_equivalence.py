@@ -77,7 +77,7 @@ def outcome(call: Callable[[], Any]) -> tuple[str, Any]:
     """Return what a call came to: its value, or its exception's type, arguments, cause and context."""
     try:
         return "value", call()
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         return "error", (type(error), error.args, type(error.__cause__), type(error.__context__))
 
 
@@ -137,9 +137,7 @@ def play(made: Generator[Any, Any, Any], script: list[str]) -> list[Any]:
 @pytest.mark.parametrize(
     "function", [lambda: generator(3), stubborn, returns_on_close, raises_late, raises_stop_iteration]
 )
-def test_a_generator_answers_every_sequence_of_moves_the_same(
-    function: Callable[..., Any], script: list[str]
-) -> None:
+def test_a_generator_answers_every_sequence_of_moves_the_same(function: Callable[..., Any], script: list[str]) -> None:
     decorated = xray.step(function if inspect.isgeneratorfunction(function) else _as_generator(function))
     assert play(decorated(), script) == play(function(), script)
 
@@ -166,7 +164,7 @@ def test_an_async_generator_answers_every_sequence_of_moves_the_same(script: lis
                     seen.append(("value", await made.aclose()))
                 else:
                     seen.append(("value", await made.athrow(errors[what.split()[1]](i))))
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:
                 seen.append(("error", (type(error), error.args)))
         await made.aclose()
         return seen

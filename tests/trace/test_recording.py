@@ -184,10 +184,14 @@ def test_a_failing_step_keeps_its_inputs_and_tells_the_error(recorder: MemoryTra
 
 
 def test_the_first_word_on_a_traces_end_holds(recorder: MemoryTracer) -> None:
-    with pytest.raises(ValueError, match="later"), xray.trace() as trace:
-        trace.success(score=1)
-        trace.failure(score=2)
-        raise ValueError("later")
+    def run() -> None:
+        with xray.trace() as trace:
+            trace.success(score=1)
+            trace.failure(score=2)
+            raise ValueError("later")
+
+    with pytest.raises(ValueError, match="later"):
+        run()
     (end,) = [e for e in recorder.events if e["type"] in {"trace-success", "trace-failure"}]
     assert end["successMetadata"] == {"score": 1}
 
@@ -201,7 +205,8 @@ def test_annotations_go_to_the_step_or_at_once_to_the_trace(recorder: MemoryTrac
             words.append("b")
         xray.annotate(after=2)
     assert recorder.steps[0].metadata == {"model": "v4", "words": ["a"]}
-    assert [e["metadata"] for e in of_type(recorder, "trace-start")] == [{"useCase": "test"}, {"before": 1}, {"after": 2}]
+    started = [e["metadata"] for e in of_type(recorder, "trace-start")]
+    assert started == [{"useCase": "test"}, {"before": 1}, {"after": 2}]
     xray.annotate(nowhere=True)
 
 
