@@ -7,7 +7,7 @@ import msgspec
 from xray_trace.errors import SpoolError
 from xray_trace.export.batch import batch_body, validated_events
 from xray_trace.export.batch_packer import BatchPacker
-from xray_trace.export.blob import read_header
+from xray_trace.export.blob_header import read_header
 from xray_trace.export.disk_storage import DiskStorage
 from xray_trace.export.expander import lost_value_event
 from xray_trace.export.frames import unframe
@@ -35,6 +35,8 @@ class Adopter:
         self._report = report
         self.former_owners: set[str] = set()
         """Owners that this program itself was before: what they recorded is counted already."""
+        self._is_former = False
+        self._items: list[Item] = []
 
     def adopt(self) -> Iterator[list[Item]]:
         """Yield, for each dead owner, the items that are ours now."""
@@ -43,12 +45,14 @@ class Adopter:
             lock = OwnerLock.inherit(self._storage.directory / lock_name)
             if lock is None:
                 continue
+            self._is_former = owner in self.former_owners
             try:
-                items = self._take_over(owner)
-            except BaseException:
+                self._take_over(owner)
+                lock.release()
+            except SpoolError as error:
                 lock.close()
-                raise
-            lock.release()
+                self._report(f"{error}; the rest of what that program left is looked at again later")
+            items, self._items = self._items, []
             yield items
 
     def _other_owners(self) -> set[str]:
@@ -57,20 +61,21 @@ class Adopter:
         owners |= {blob.owner for _, blob in listed_blobs(directory) if blob.destination == destination}
         return owners - {own}
 
-    def _take_over(self, owner: str) -> list[Item]:
+    def _take_over(self, owner: str) -> None:
         """Journals come first, since they name staged files and may already hold what a late value became."""
-        self._is_former = owner in self.former_owners
-        items = [item for name in self._names(owner, JOURNAL) for item in self._pack(str(name))]
-        late = [event for name in self._names(owner, LATE) for event in self._lost_value(str(name))]
-        items += [item for name in self._names(owner, BATCH) for item in self._batch(str(name))]
-        items += [item for name in self._blobs(owner) for item in self._blob(name)]
-        items += self._new_batch(late)
-        for name in self._names(owner, REJECTED):
-            self._storage.take_over(str(name), self._storage.new_name(REJECTED))
-        for name in [*self._names(owner, LATE), *self._names(owner, STAGED)]:
-            self._storage.remove(str(name))
+        for journal in self._names(owner, JOURNAL):
+            self._pack(str(journal))
+        for batch in self._names(owner, BATCH):
+            self._take_batch(str(batch))
+        for blob in self._blobs(owner):
+            self._take_blob(blob)
+        for late in self._names(owner, LATE):
+            self._tell_of_lost_value(str(late))
+        for rejected in self._names(owner, REJECTED):
+            self._storage.take_over(str(rejected), self._storage.new_name(REJECTED))
+        for staged in self._names(owner, STAGED):
+            self._storage.remove(str(staged))
         self._remove_temporary(owner)
-        return items
 
     def _names(self, owner: str, suffix: str) -> list[SpoolName]:
         found = listed_names(self._storage.directory)
@@ -83,69 +88,65 @@ class Adopter:
         found = listed_blobs(self._storage.directory)
         return [name for name, blob in found if blob.owner in ours and name not in kept]
 
-    def _pack(self, name: str) -> list[Item]:
-        """Make batches of a dead owner's journal, under that owner's name: doing it twice adds nothing.
-
-        Returns the blobs; the batches are found with the owner's others.
-        """
+    def _pack(self, name: str) -> None:
+        """Make batches of a dead owner's journal, under that owner's name: doing it twice adds nothing."""
         packed = self._packer.pack(name, unframe(self._storage.read(name), damaged=True))
         self._storage.remove(name)
         self._packer.clear()
         if self._is_former:
-            self._stats.record(packed.expanded - packed.own_events)
+            self._stats.record(packed.expanded + packed.damaged + packed.lost_values - packed.own_events)
         self._count_lost(packed.damaged, "a record in the spool was damaged")
+        self._count_lost(packed.lost_values, "a value's file was gone from the spool")
         self._count_lost(packed.unkept, packed.objection)
-        return [self._counted(item) for item in packed.items if item.is_blob]
+        for item in packed.items:
+            if item.is_blob:  # the batches are found with the owner's others
+                self._own(item)
 
-    def _batch(self, name: str) -> list[Item]:
+    def _take_batch(self, name: str) -> None:
         events, damaged = validated_events(self._storage.read(name))
         self._count_lost(damaged, "an event in the spool was damaged")
         if not events:
             self._storage.remove(name)
-            return []
+            return
         if damaged:
             self._storage.write(name, batch_body(events))
         own_name = self._storage.new_name(BATCH)
         self._storage.take_over(name, own_name)
-        return [self._counted(Item(own_name, is_blob=False, events=len(events)))]
+        self._own(Item(own_name, is_blob=False, events=len(events)))
 
-    def _blob(self, name: str) -> list[Item]:
+    def _take_blob(self, name: str) -> None:
         with self._storage.open(name) as file:
             header, offset = read_header(file)
         if self._storage.size_bytes(name) != offset + header.size_bytes:
             self._storage.remove(name)
             self._count_lost(1, "a value in the spool was damaged")
-            return []
+            return
         own = msgspec.structs.replace(header, owner=self._storage.owner)
         self._storage.patch(name, own.line(offset))
         self._storage.take_over(name, name)
-        return [self._counted(Item(name, is_blob=True, events=1))]
+        self._own(Item(name, is_blob=True, events=1))
 
-    def _lost_value(self, name: str) -> list[bytes]:
-        """Return the event that tells of a value that its process took with it, unless it was saved."""
+    def _tell_of_lost_value(self, name: str) -> None:
+        """Tell the server of a value that its process took with it, unless it was saved."""
         try:
             notice = msgspec.json.decode(self._storage.read(name), type=LateNotice)
-        except msgspec.MsgspecError:
-            return []
-        if self._packer.expander.has_seen(notice.data_id):
-            return []
-        self._count_lost(1, "a large value was lost with its process")
-        sentence = "the process ended before this value was encoded"
-        return [lost_value_event(notice.trace_id, notice.data_id, notice.key, sentence)]
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            self._storage.remove(name)
+            return
+        if not self._packer.expander.has_seen(notice.data_id):
+            sentence = "the process ended before this value was encoded"
+            event = lost_value_event(notice.trace_id, notice.data_id, notice.key, sentence)
+            batch_name = self._storage.new_name(BATCH)
+            self._storage.write(batch_name, batch_body([event]))
+            self._stats.adopt(2)  # the value, which is lost, and the event that says so
+            self._stats.drop("a large value was lost with its process")
+            self._items.append(Item(batch_name, is_blob=False, events=1))
+        self._storage.remove(name)
 
-    def _new_batch(self, events: list[bytes]) -> list[Item]:
-        if not events:
-            return []
-        name = self._storage.new_name(BATCH)
-        self._storage.write(name, batch_body(events))
-        return [self._counted(Item(name, is_blob=False, events=len(events)), is_new=True)]
-
-    def _counted(self, item: Item, *, is_new: bool = False) -> Item:
+    def _own(self, item: Item) -> None:
+        self._items.append(item)
         if not self._is_former:
             self._stats.adopt(item.events)
-        elif is_new:
-            self._stats.record(item.events)
-        return item
 
     def _count_lost(self, count: int, reason: str) -> None:
         if not count:

@@ -34,7 +34,7 @@ class Background:
         self._stats = pipeline.stats
         self._guard = pipeline.guard
         self._report = pipeline.reporter.report
-        self._ledger = Ledger(pipeline.storage, pipeline.stats, self._report)
+        self._ledger = Ledger(pipeline.storage, pipeline.stats, pipeline.reporter)
         self._outbox = Outbox()
         self._packer = BatchPacker(pipeline.storage, self._make_room)
         self._adopter: Adopter | None = None
@@ -106,17 +106,19 @@ class Background:
         packed = self._packer.pack(journal.name, journal.payloads())
         self._pipeline.queue.retire(journal)
         self._packer.clear()
-        self._stats.record(packed.expanded - packed.own_events - packed.damaged)
+        self._stats.record(packed.expanded + packed.damaged + packed.lost_values - packed.own_events)
         self._ledger.lost(packed.damaged, "a record could not be read")
+        self._ledger.lost(packed.lost_values, "a value's file was gone from the spool")
         self._ledger.lost(packed.unkept, packed.objection)
         self._add(packed.items)
         self._pipeline.reporter.trace(f"packed {packed.expanded} items of {journal.name}")
 
     def _adopt_if_due(self) -> None:
         now = time.monotonic()
-        if self._adopter is None or now < self._next_adoption:
+        if self._adopter is None or self._pipeline.disk is None or now < self._next_adoption:
             return
         self._next_adoption = now + _ADOPTION_SECONDS
+        self._pipeline.disk.renew_lock()
         for items in self._adopter.adopt():
             self._add(items)
             self._pipeline.reporter.trace(f"adopted {len(items)} files of a process that is gone")

@@ -21,10 +21,8 @@ class Backoff:
     cap_seconds: float = 30.0  # nobody should wait longer for a server that is back
     random: Callable[[], float] = random.random
 
-    def delay_seconds(self, failures: int, retry_after_seconds: float | None = None) -> float:
-        """Return the time to wait after so many failures in a row; what the server asked for comes first."""
-        if retry_after_seconds is not None:
-            return retry_after_seconds
+    def delay_seconds(self, failures: int) -> float:
+        """Return the time to wait after so many failures in a row."""
         bound: float = min(self.cap_seconds, self.base_seconds * 2 ** (failures - 1))
         return self.random() * bound
 

@@ -8,7 +8,7 @@ import msgspec
 from xray_trace.errors import SpoolError, SpoolFullError
 from xray_trace.events import decode_record
 from xray_trace.export.batch import batch_body, split_batches
-from xray_trace.export.blob import BlobShelf
+from xray_trace.export.blob_shelf import BlobShelf
 from xray_trace.export.expander import Expander
 from xray_trace.export.item import Item
 from xray_trace.export.spool_name import BATCH, SpoolName
@@ -22,11 +22,13 @@ class Packed(NamedTuple):
 
     items: list[Item]
     own_events: int
-    """Records that carried an event of their own: what the caller counted."""
+    """Records that carried an event of their own: what the caller counted, if it is this program."""
     expanded: int
     """Events and blobs that were made."""
     damaged: int
     """Records that could not be read."""
+    lost_values: int
+    """Values whose staged files were gone."""
     unkept: int
     """Events that found no room, with the reason in `objection`."""
     objection: str
@@ -61,7 +63,8 @@ class BatchPacker:
                 objection = "the spool is full" if isinstance(error, SpoolFullError) else "the disk failed"
                 unkept += len(batch)
         blobs = self._shelf.take_items()
-        return Packed(items + blobs, own_events, len(events) + len(blobs), damaged, unkept, objection)
+        made = len(events) + len(blobs)
+        return Packed(items + blobs, own_events, made, damaged, self._shelf.take_lost(), unkept, objection)
 
     def clear(self) -> None:
         """Remove the staged files of what is packed; to be called once the journal is gone."""
@@ -73,8 +76,8 @@ class BatchPacker:
         for payload in payloads:
             try:
                 record = decode_record(payload or b"")
-                events.extend(self.expander.expand(record))
                 own_events += bool(record.event)
+                events.extend(self.expander.expand(record))
             except (msgspec.MsgspecError, ValueError, TypeError):
                 damaged += 1
         return events, own_events, damaged

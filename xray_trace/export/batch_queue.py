@@ -48,11 +48,7 @@ class BatchQueue:
         """
         frame = to_frame(payload)
         journal = self._open
-        try:
-            journal.write(frame)
-        except ValueError as error:  # full, or sealed since we looked
-            if from_signal_handler(error):
-                raise
+        if not _has_written(journal, frame):
             journal = self._put_elsewhere(frame)
         if journal.count_one() == self._max_batch_size:
             self._wake()
@@ -109,13 +105,9 @@ class BatchQueue:
                 return journal
             for _ in range(_TRIES):
                 journal = self._open
-                try:
-                    journal.write(frame)
+                if _has_written(journal, frame):
                     return journal
-                except ValueError as error:
-                    if from_signal_handler(error):
-                        raise
-                    self._change_from(journal)
+                self._change_from(journal)
         raise SpoolError("the journals filled faster than they could be made")
 
     def _change_from(self, full: Journal) -> None:
@@ -125,3 +117,14 @@ class BatchQueue:
         if self._open is full:
             self._open = replacement
             full.seal()
+
+
+def _has_written(journal: Journal, frame: bytes) -> bool:
+    """Write the frame if the journal is open and has room; tell whether it did."""
+    try:
+        journal.write(frame)
+    except ValueError as error:  # full, or sealed meanwhile
+        if from_signal_handler(error):
+            raise
+        return False
+    return True

@@ -6,7 +6,7 @@ import msgspec
 
 from xray_trace.errors import SpoolError
 from xray_trace.export.answer import Decision, classify_presign, classify_put
-from xray_trace.export.blob import BlobHeader, read_header
+from xray_trace.export.blob_header import BlobHeader, read_header
 from xray_trace.export.item import Item
 from xray_trace.export.ledger import Ledger
 from xray_trace.export.outbox import Outbox

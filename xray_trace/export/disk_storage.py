@@ -34,7 +34,7 @@ class DiskStorage(StorageAdapter):
     def __init__(self, directory: Path, destination: str, limit_bytes: int) -> None:
         super().__init__(destination, limit_bytes)
         self.directory = open_spool_directory(directory)
-        self._owner_lock = OwnerLock.create(self._path(str(SpoolName(destination, self.owner, 0, 0, LOCK))))
+        self._owner_lock = OwnerLock.create(self._lock_path())
         self._sizes: dict[str, int] = {}
         self._used_bytes = 0
         self._lock = threading.RLock()
@@ -92,7 +92,7 @@ class DiskStorage(StorageAdapter):
         """Let it lie under the new name too, until the old one is removed; False where the new one is taken."""
         with _translated(old):
             try:
-                os.link(self._path(old), self._path(new), follow_symlinks=False)
+                os.link(self._path(old), self._path(new))
             except FileExistsError:
                 return False
             except PermissionError:  # a file system without hard links
@@ -130,9 +130,14 @@ class DiskStorage(StorageAdapter):
         self._lock = threading.RLock()
         self._owner_lock.close()
 
-    def is_intact(self) -> bool:
-        """Tell whether others can still see that this owner lives."""
-        return self._owner_lock.is_intact()
+    def renew_lock(self) -> None:
+        """Take the owner's lock again if somebody cleaned its file away: others would think this owner dead."""
+        if not self._owner_lock.is_intact():
+            self._owner_lock.close()
+            self._owner_lock = OwnerLock.create(self._lock_path())
+
+    def _lock_path(self) -> Path:
+        return self._path(str(SpoolName(self.destination, self.owner, 0, 0, LOCK)))
 
     def _path(self, name: str) -> Path:
         return self.directory / name

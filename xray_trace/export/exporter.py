@@ -52,6 +52,11 @@ class Exporter:
         """Have the background thread log the line: one a minute of its kind, all in debug mode."""
         self._reporter.report(line)
 
+    def resume(self) -> None:
+        """Begin without a record: send what programs left here that are gone."""
+        with self._guard.around("starting"):
+            self._start()
+
     def flush(self, timeout_seconds: float) -> FlushResult:
         """Return when everything is delivered or set aside, when the server is found away, or in time."""
         pipeline = self._pipeline
@@ -88,6 +93,7 @@ class Exporter:
             try:
                 return pipeline.intake.take(record, late)
             except QueueClosedError:
+                self._former_owners |= pipeline.owners()
                 if self._pipeline is pipeline:
                     self._pipeline = None
         raise SpoolError("the exporter was shut down again and again while it was recording")

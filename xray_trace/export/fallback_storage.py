@@ -21,6 +21,7 @@ class FallbackStorage(StorageAdapter):
 
     def __init__(self, first: StorageAdapter, second: MemoryStorage, report: Callable[[str], None]) -> None:
         super().__init__(first.destination, first.limit_bytes)
+        self.owner = first.owner
         self._first = first
         self._second = second
         self._report = report

@@ -6,8 +6,8 @@ import msgspec
 
 from xray_trace.errors import SpoolError
 from xray_trace.events import Content, LateValue, Part, Record, encode_record
-from xray_trace.export.batch_queue import BatchQueue
-from xray_trace.export.blob import reserved_header
+from xray_trace.export.batch_queue import BatchQueue, QueueClosedError
+from xray_trace.export.blob_header import reserved_header
 from xray_trace.export.spool_name import LATE, STAGED
 from xray_trace.export.storage import StorageAdapter
 from xray_trace.export.worker_pool import LateJob, WorkerPool
@@ -48,9 +48,9 @@ class Intake:
                 record, lost = self._with_large_parts_staged(record)
                 break
         jobs = [LateJob(value, self._announce(value)) for value in late]
-        self._keep(record)
         if lost:
             self._keep(Record(record.trace_id, b"", lost))
+        self._keep(record)  # the last that may fail, so that a record is kept once or not at all
         for job in jobs:
             self.pool.submit(job)
 
@@ -99,17 +99,22 @@ class Intake:
         )
         try:
             self.take(Record(value.trace_id, b"", [part]))
+        except QueueClosedError:
+            return  # shut down meanwhile; the file that announced it tells the next start
         except SpoolError:
             self._count_lost("a value found no room in the spool")
         self._withdraw(job)
 
     def _lose_late(self, job: LateJob, sentence: str) -> None:
         part = _lost_part(job.value.data_id, job.value.key, sentence)
-        self._count_lost("a large value could not be encoded in the background")
         try:
             self._keep(Record(job.value.trace_id, b"", [part]))
-        finally:
-            self._withdraw(job)
+        except QueueClosedError:
+            return  # as above
+        except SpoolError:
+            pass  # nothing but the count tells of it then
+        self._count_lost("a large value could not be encoded in the background")
+        self._withdraw(job)
 
     def _withdraw(self, job: LateJob) -> None:
         if job.placeholder is not None:

@@ -1,10 +1,9 @@
 """Ledger: what leaves the spool, and how the statistics hear of it."""
 
-from collections.abc import Callable
-
 from xray_trace.errors import SpoolError
 from xray_trace.export.batch import batch_body
 from xray_trace.export.item import Item
+from xray_trace.export.reporter import Reporter
 from xray_trace.export.spool_name import REJECTED
 from xray_trace.export.storage import StorageAdapter
 from xray_trace.stats import Stats
@@ -15,15 +14,16 @@ __all__ = ["Ledger"]
 class Ledger:
     """Removes what is done with and counts it, in this order: a count never runs ahead of the spool."""
 
-    def __init__(self, storage: StorageAdapter, stats: Stats, report: Callable[[str], None]) -> None:
+    def __init__(self, storage: StorageAdapter, stats: Stats, reporter: Reporter) -> None:
         self._storage = storage
         self._stats = stats
-        self._report = report
+        self._reporter = reporter
 
     def delivered(self, item: Item, events: int) -> None:
         """Remove an item of which the server has so many events."""
         self._storage.remove(item.name)
         self._stats.deliver(events)
+        self._reporter.trace(f"delivered {events} items of {item.name}")
 
     def gone(self, item: Item) -> None:
         """Count an item whose file somebody else removed."""
@@ -39,7 +39,7 @@ class Ledger:
         """Count what is lost and say so."""
         if events:
             self._stats.drop(reason, events)
-            self._report(f"{events} recorded items are lost: {reason}")
+            self._reporter.report(f"{events} recorded items are lost: {reason}")
 
     def set_aside(self, events: list[bytes], explanation: str) -> None:
         """Keep refused events where a person can look at them, and count them as dropped."""
@@ -49,7 +49,7 @@ class Ledger:
         except SpoolError:
             name = "nowhere, for want of room"
         self._stats.drop("rejected by the server", len(events))
-        self._report(f"the server rejected {len(events)} events ({explanation}); they are kept in {name}")
+        self._reporter.report(f"the server rejected {len(events)} events ({explanation}); they are kept in {name}")
 
     def set_blob_aside(self, item: Item, explanation: str) -> None:
         """Keep a refused blob where a person can look at it, and count it as dropped."""
@@ -57,4 +57,4 @@ class Ledger:
         self._storage.publish(item.name, name)
         self._storage.remove(item.name)
         self._stats.drop("rejected by the server", item.events)
-        self._report(f"the server rejected a value ({explanation}); it is kept in {name}")
+        self._reporter.report(f"the server rejected a value ({explanation}); it is kept in {name}")

@@ -50,7 +50,7 @@ class OwnerLock:
 
         Raises SpoolError if the file system knows no locks or cannot be written.
         """
-        lock = cls._take(path, os.O_CREAT | os.O_EXCL)
+        lock = cls._take(path, os.O_CREAT)
         if lock is None:
             raise SpoolError(f"{path} cannot be locked, so nobody could tell that its owner lives")
         return lock

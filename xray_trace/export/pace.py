@@ -1,7 +1,6 @@
 """Pace: attempts, and the rests between them, for all that is sent to one server."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -24,29 +23,48 @@ class Outcome(NamedTuple):
 class Rests:
     """Waiting that a flush can cut short."""
 
-    def __init__(self, sleep: Callable[[float], Awaitable[None]] | None = None) -> None:
+    def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._sleep = sleep
         self._kicked = asyncio.Event()
+        self._firm = 0
         self.stalled = asyncio.Event()
         """Set while sending rests because trying at once again makes no sense."""
 
-    async def rest(self, seconds: float, *, stalled: bool = False) -> None:
-        """Wait; a stalled rest ends early when somebody kicks."""
-        if not stalled:
-            await (self._sleep or asyncio.sleep)(seconds)
-            return
+    async def rest(self, seconds: float) -> None:
+        """Wait between two attempts, while a flush waits along."""
+        await self._sleep(seconds)
+
+    async def rest_stalled(self, seconds: float) -> None:
+        """Wait, while a flush does not; one that comes meanwhile ends the rest."""
         self._kicked.clear()
         self.stalled.set()
-        if self._sleep is not None:
+        waits = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(self._kicked.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def rest_as_told(self, seconds: float) -> None:
+        """Wait as long as the server asked for, which nothing ends early; a flush waits along if it is short."""
+        self._firm += 1
+        if seconds > PROBE_SECONDS:
+            self.stalled.set()
+        try:
             await self._sleep(seconds)
-            return
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._kicked.wait(), seconds)
+        finally:
+            self._firm -= 1
 
     def kick(self) -> None:
         """End stalled rests now: somebody wants to know whether the server is back."""
-        self.stalled.clear()
-        self._kicked.set()
+        if not self._firm:
+            self.stalled.clear()
+            self._kicked.set()
+
+    def recover(self) -> None:
+        """Note that the server took something."""
+        if not self._firm:
+            self.stalled.clear()
 
 
 class Pace:
@@ -69,23 +87,28 @@ class Pace:
             outcome = await attempt()
             if outcome.decision is Decision.PAUSE:
                 self._report(f"the server does not accept the API key ({outcome.answer.describe()}); all is kept")
-                await self._rests.rest(UNAUTHORIZED_SECONDS, stalled=True)
+                await self._rests.rest_stalled(UNAUTHORIZED_SECONDS)
                 continue
             if outcome.decision is not Decision.RETRY:
-                self._recover()
+                self._is_down = False
+                self._rests.recover()
                 return outcome
             failures += 1
             if self._is_down or failures >= self._max_attempts:
                 await self._give_up(outcome.answer)
                 return outcome
-            wait = outcome.answer.retry_after_seconds
-            await self._rests.rest(self._backoff.delay_seconds(failures, wait))
+            await self._rest(failures, outcome.answer)
+
+    async def _rest(self, failures: int, answer: Answer) -> None:
+        if answer.retry_after_seconds is not None:
+            await self._rests.rest_as_told(answer.retry_after_seconds)
+        else:
+            await self._rests.rest(self._backoff.delay_seconds(failures))
 
     async def _give_up(self, answer: Answer) -> None:
         self._is_down = True
         self._report(f"the server cannot be used: {answer.describe()}; all is kept, and tried again later")
-        await self._rests.rest(max(PROBE_SECONDS, answer.retry_after_seconds or 0.0), stalled=True)
-
-    def _recover(self) -> None:
-        self._is_down = False
-        self._rests.stalled.clear()
+        if answer.retry_after_seconds is not None:
+            await self._rests.rest_as_told(max(PROBE_SECONDS, answer.retry_after_seconds))
+        else:
+            await self._rests.rest_stalled(PROBE_SECONDS)

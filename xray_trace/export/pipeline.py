@@ -59,8 +59,11 @@ class Pipeline:
         return {self.disk.owner} if self.disk is not None else set()
 
     def flush(self, deadline: float) -> None:
-        """Have everything sent, or come to where going on makes no sense, by the deadline of `time.monotonic`."""
-        self.intake.pool.drain(deadline)
+        """Have everything sent, or come to where going on makes no sense, by the deadline of `time.monotonic`.
+
+        Values that are still being encoded get half of the time, so that what is ready has the rest.
+        """
+        self.intake.pool.drain((time.monotonic() + deadline) / 2)
         if self._thread is None or self._thread is threading.current_thread():
             return
         done = threading.Event()
@@ -94,6 +97,7 @@ class Pipeline:
             with self.guard.around("working in the background"):
                 load_module("xray_trace.export.background").Background(self).run()
         finally:
+            self.queue.close()  # had the thread ended by an error, the next record would begin anew
             self.storage.release()
             self._ended.set()
             for done in list(self.flushes):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xray_trace.errors import SpoolError
-from xray_trace.export.blob import BlobHeader, read_header
+from xray_trace.export.blob_header import BlobHeader, read_header
 from xray_trace.export.spool_directory import FOLDERS
 from xray_trace.export.spool_name import SpoolName, is_blob_name
 

@@ -89,12 +89,9 @@ class WorkerPool:
 
     def _do(self, job: LateJob) -> None:
         try:
-            try:
-                content = job.value.encode()
-            except Exception as error:  # noqa: BLE001 - it runs the program's code, in our thread
-                self._lose(job, f"it could not be encoded ({type(error).__name__})")
-            else:
-                self._deliver(job, content)
+            self._deliver(job, job.value.encode())
+        except Exception as error:  # noqa: BLE001 - it runs the program's code, in our thread
+            self._lose(job, f"it could not be encoded ({type(error).__name__})")
         finally:
             del self._unfinished[id(job)]
             with self._finished_one:

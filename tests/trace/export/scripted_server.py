@@ -1,17 +1,19 @@
 """A small server whose answers a test writes down beforehand; over real sockets."""
 
+import contextlib
 import json
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import NamedTuple
 
 
 class Reply(NamedTuple):
     status: int = 200
     body: bytes = b'{"success":true}'
-    headers: dict[str, str] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
     before: Callable[[], object] = lambda: None  # runs before the answer, in the server's thread
 
 
@@ -103,10 +105,8 @@ class ScriptedServer:
             do_PUT = do_POST
 
             def handle(self) -> None:
-                try:
+                with contextlib.suppress(ConnectionError):
                     super().handle()
-                except ConnectionError:
-                    pass
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -1,4 +1,4 @@
-"""Blobs: a large value's file, with a line in front that says whose it is and where it is to go."""
+"""BlobShelf: makes blobs of staged files."""
 
 import hashlib
 from typing import BinaryIO
@@ -7,62 +7,15 @@ import msgspec
 
 from xray_trace.errors import SpoolError
 from xray_trace.events import Part
+from xray_trace.export.blob_header import MAX_HEADER_BYTES, BlobHeader
 from xray_trace.export.item import Item
 from xray_trace.export.spool_name import blob_name
 from xray_trace.export.storage import StorageAdapter
 from xray_trace.ids import derive_data_id, is_valid_id
 
-__all__ = ["BlobHeader", "BlobShelf", "read_header", "reserved_header"]
+__all__ = ["BlobShelf"]
 
-_FIXED_BYTES = 640  # the header's names, ids, digests and numbers; what varies is added
-_JSON_BYTES_A_CHARACTER = 6  # a control character becomes \u001f
-_MAX_HEADER_BYTES = 1024 * 1024  # far over an artifact's metadata; a longer first line is no header
 _CHUNK_BYTES = 1024 * 1024  # one read; large enough for full disk speed, small beside the program's memory
-
-
-class BlobHeader(msgspec.Struct, rename="camel", frozen=True):
-    """What the presign call needs, and whose the blob is."""
-
-    destination: str
-    owner: str
-    data_id: str
-    trace_id: str
-    key: str
-    content_type: str
-    metadata: msgspec.Raw
-    sha256: str
-    size_bytes: int
-
-    def line(self, length: int) -> bytes:
-        """Return the header as one line of exactly this many bytes.
-
-        Raises SpoolError if it is longer.
-        """
-        text = msgspec.json.encode(self)
-        if len(text) >= length:
-            raise SpoolError(f"the header of blob {self.data_id} does not fit the room that was left for it")
-        return text.ljust(length - 1) + b"\n"
-
-
-_decoder = msgspec.json.Decoder(BlobHeader)
-
-
-def reserved_header(trace_id: str, key: str, content_type: str, metadata: bytes) -> bytes:
-    """Return an empty line with room for the header, which is known once the bytes are hashed."""
-    text_bytes = _JSON_BYTES_A_CHARACTER * (len(trace_id) + len(key) + len(content_type))
-    return b" " * (_FIXED_BYTES + text_bytes + len(metadata)) + b"\n"
-
-
-def read_header(file: BinaryIO) -> tuple[BlobHeader, int]:
-    """Return the header and where the bytes begin; the file stands there then.
-
-    Raises SpoolError if there is none.
-    """
-    line = file.readline(_MAX_HEADER_BYTES)
-    try:
-        return _decoder.decode(line), len(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SpoolError("a file under data/ does not begin with a blob's header") from error
 
 
 class BlobShelf:
@@ -72,6 +25,7 @@ class BlobShelf:
         self._storage = storage
         self._items: list[Item] = []
         self._staged: list[str] = []
+        self._lost = 0
 
     def shelve(self, trace_id: str, part: Part) -> str | None:
         """Make a blob of the part's file and return its data id; None where the file is gone.
@@ -82,7 +36,7 @@ class BlobShelf:
         staged = part.blob or ""
         try:
             with self._storage.open(staged) as file:
-                header_bytes = len(file.readline(_MAX_HEADER_BYTES))
+                header_bytes = len(file.readline(MAX_HEADER_BYTES))
                 sha256, size_bytes = _digest(file)
             data_id = self._data_id(trace_id, part, sha256)
             header = BlobHeader(
@@ -99,6 +53,7 @@ class BlobShelf:
             self._storage.patch(staged, header.line(header_bytes))
             is_new = self._storage.publish(staged, blob_name(data_id))
         except SpoolError:
+            self._lost += 1
             return None
         self._staged.append(staged)
         if is_new:
@@ -109,6 +64,11 @@ class BlobShelf:
         """Return the blobs that were made since the last call."""
         items, self._items = self._items, []
         return items
+
+    def take_lost(self) -> int:
+        """Return how many values were lost since the last call, because their files were gone or unreadable."""
+        lost, self._lost = self._lost, 0
+        return lost
 
     def clear(self) -> None:
         """Remove the staged files whose blobs are made."""

@@ -1,0 +1,166 @@
+"""What every StorageAdapter must hold."""
+
+import threading
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from xray_trace.errors import FileGoneError, SpoolError, SpoolFullError
+from xray_trace.export.disk_storage import DiskStorage
+from xray_trace.export.fallback_storage import FallbackStorage
+from xray_trace.export.memory_storage import MemoryStorage
+from xray_trace.export.spool_name import BATCH, STAGED, blob_name
+
+DESTINATION = "a" * 16
+LIMIT_BYTES = 3_000_000
+
+
+@pytest.fixture(params=["disk", "memory", "both"])
+def storage(request, tmp_path):
+    if request.param == "memory":
+        yield MemoryStorage(DESTINATION, LIMIT_BYTES)
+        return
+    disk = DiskStorage(tmp_path / "xray-sdk", DESTINATION, LIMIT_BYTES)
+    memory = MemoryStorage(DESTINATION, LIMIT_BYTES)
+    yield disk if request.param == "disk" else FallbackStorage(disk, memory, lambda line: None)
+    disk.release()
+
+
+def test_what_is_written_is_read_back_whole(storage):
+    name = storage.new_name(BATCH)
+    storage.write(name, b"one", b"", b"two")
+    assert storage.read(name) == b"onetwo"
+    assert storage.size_bytes(name) == 6
+    assert storage.names() == [name]
+
+
+def test_writing_again_replaces(storage):
+    name = storage.new_name(BATCH)
+    storage.write(name, b"long content")
+    storage.write(name, b"short")
+    assert storage.read(name) == b"short"
+    assert storage.used_bytes == 5
+
+
+def test_names_are_never_given_twice(storage):
+    assert len({storage.new_name(STAGED) for _ in range(1000)}) == 1000
+
+
+def test_a_name_that_is_not_there_is_an_error_of_its_own(storage):
+    name = storage.new_name(BATCH)
+    for action in (storage.read, storage.open, storage.size_bytes):
+        with pytest.raises(FileGoneError):
+            action(name)
+    with pytest.raises(FileGoneError):
+        storage.patch(name, b"x")
+    with pytest.raises(FileGoneError):
+        storage.publish(name, blob_name("x"))
+
+
+def test_removing_may_be_repeated(storage):
+    name = storage.new_name(BATCH)
+    storage.write(name, b"x")
+    storage.remove(name)
+    storage.remove(name)
+    assert (storage.names(), storage.used_bytes) == ([], 0)
+
+
+def test_patching_changes_the_first_bytes_alone(storage):
+    name = storage.new_name(STAGED)
+    storage.write(name, b"0123456789")
+    storage.patch(name, b"abc")
+    assert storage.read(name) == b"abc3456789"
+
+
+def test_a_published_file_has_both_names_until_the_old_one_goes(storage):
+    name = storage.new_name(STAGED)
+    storage.write(name, b"content")
+    assert storage.publish(name, blob_name("id"))
+    assert storage.read(name) == storage.read(blob_name("id")) == b"content"
+    storage.remove(name)
+    assert storage.names() == [blob_name("id")]
+    assert storage.used_bytes == 7
+
+
+def test_publishing_under_a_name_that_is_taken_changes_nothing(storage):
+    first, second = storage.new_name(STAGED), storage.new_name(STAGED)
+    storage.write(first, b"first")
+    storage.write(second, b"second")
+    assert storage.publish(first, blob_name("id"))
+    assert not storage.publish(second, blob_name("id"))
+    assert storage.read(blob_name("id")) == b"first"
+    assert storage.read(second) == b"second"
+
+
+def test_what_is_over_the_limit_is_refused_and_leaves_nothing(storage):
+    with pytest.raises(SpoolFullError, match="max_spool_bytes"):
+        storage.write(storage.new_name(BATCH), bytes(LIMIT_BYTES + 1))
+    with pytest.raises(SpoolFullError):
+        storage.new_journal(LIMIT_BYTES + 1)
+    assert (storage.names(), storage.used_bytes) == ([], 0)
+
+
+def test_a_journal_takes_records_until_it_is_full_or_sealed(storage):
+    journal = storage.new_journal(4096)
+    assert storage.used_bytes == 4096
+    assert journal.is_empty()
+    journal.write(b"x" * 4000)
+    with pytest.raises(ValueError, match="out of range"):
+        journal.write(b"x" * 97)
+    journal.write(b"x" * 96)
+    journal.seal()
+    journal.seal()
+    with pytest.raises(ValueError, match="out of range"):
+        journal.write(b"x")
+    storage.remove(journal.name)
+    assert storage.used_bytes == 0
+
+
+def test_a_reader_keeps_what_it_opened_when_the_name_goes(storage):
+    name = storage.new_name(BATCH)
+    storage.write(name, b"still here")
+    with storage.open(name) as file:
+        storage.remove(name)
+        assert file.read() == b"still here"
+
+
+def test_threads_may_write_and_remove_at_once(storage):
+    failed: list[Exception] = []
+
+    def work() -> None:
+        try:
+            for _ in range(100):
+                name = storage.new_name(BATCH)
+                storage.write(name, b"x" * 100)
+                assert storage.read(name) == b"x" * 100
+                storage.remove(name)
+        except (SpoolError, AssertionError) as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failed == []
+    assert (storage.names(), storage.used_bytes) == ([], 0)
+
+
+def test_releasing_may_be_repeated(storage):
+    storage.release()
+    storage.release()
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(actions=st.lists(st.tuples(st.sampled_from(["write", "remove"]), st.integers(0, 4), st.binary(max_size=40))))
+def test_the_account_is_the_sum_of_what_lies_there(storage, actions):
+    names = [storage.new_name(BATCH) for _ in range(5)]
+    for action, number, content in actions:
+        if action == "write":
+            storage.write(names[number], content)
+        else:
+            storage.remove(names[number])
+    assert storage.used_bytes == sum(storage.size_bytes(name) for name in storage.names())
+    for name in names:
+        storage.remove(name)

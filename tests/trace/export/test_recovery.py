@@ -1,0 +1,289 @@
+"""What a dead process left is delivered once; what belongs to the living or to others is left alone."""
+
+import json
+import os
+import random
+import signal
+import threading
+
+import pytest
+
+from tests.trace.export.bench import assert_adds_up, finished, step, wait_until
+from tests.trace.export.scripted_server import Reply, ScriptedServer
+from xray_trace.config import Config
+from xray_trace.export.batch import batch_body
+from xray_trace.export.spool_name import BATCH, JOURNAL, SpoolName, blob_name
+
+DEAD = "d" * 32
+
+
+def steps(server: ScriptedServer) -> list[str]:
+    return [event["stepId"] for event in server.accepted if event["type"] == "step"]
+
+
+def killed(program) -> None:
+    program.kill()
+    program.communicate(timeout=30)
+
+
+def recovered(bench) -> dict[str, int]:
+    """Start an exporter that has nothing of its own to send; return what it took over and lost."""
+    exporter, stats = bench.exporter()
+    exporter.resume()
+    exporter.flush(30)
+    assert_adds_up(stats)
+    now = stats.snapshot()
+    assert now.pending == 0
+    exporter.shutdown(10)
+    return {"adopted": now.adopted, **now.dropped}
+
+
+def leave(bench, suffix: str, content: bytes, sequence: int = 1, destination: str | None = None) -> str:
+    name = str(SpoolName(destination or bench.config().destination, DEAD, sequence, 0, suffix))
+    path = bench.spool_dir / name
+    for folder in ("events", "data", "rejected"):
+        (bench.spool_dir / folder).mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return name
+
+
+def test_nothing_is_lost_or_doubled_when_programs_are_killed_at_any_moment(bench, server):
+    """A step is printed once its `put` has returned; each that was printed must arrive, and once."""
+    server.always = Reply(503)
+    printed: set[str] = set()
+    for run in range(8):
+        program = bench.program(
+            """
+            for number in range(10**9):
+                name = f"{sys.argv[1]}-{number}"
+                exporter.put(step(name, part(name.encode() * 20), *([part(os.urandom(30_000))] if number % 50 == 0 else [])))
+                os.write(1, name.encode() + b"\\n")
+            """,  # noqa: E501
+            str(run),
+            batch_interval_seconds=0.02,
+        )
+        wanted = random.Random(run).randrange(1, 400)
+        lines = [program.stdout.readline().strip().decode() for _ in range(wanted)]
+        program.send_signal(signal.SIGKILL)
+        lines += [line.decode() for line in program.stdout.read().split(b"\n")[:-1]]
+        program.communicate(timeout=30)
+        printed.update(lines)
+    server.always = None
+    found = recovered(bench)
+    arrived = steps(server)
+    assert len(arrived) == len(set(arrived))
+    assert printed <= set(arrived)
+    assert len(set(arrived) - printed) <= 8  # a `put` that returned, with its print cut off
+    named = {a["dataId"] for event in server.accepted for a in event.get("artifacts", [])}
+    sent = {event["dataId"] for event in server.accepted if event["type"] == "data"} | set(server.blobs)
+    assert named <= sent
+    assert found["adopted"] == len(server.accepted) + len(server.blobs)
+    assert bench.files() == []
+
+
+def test_what_a_living_program_has_is_left_alone(bench, server):
+    server.always = Reply(401)
+    program = bench.program(
+        """
+        exporter.put(step("theirs", part(b"x" * 30_000)))
+        exporter.flush(20)
+        exporter.put(step("open"))
+        print("ready", flush=True)
+        time.sleep(60)
+        """
+    )
+    try:
+        program.stdout.readline()
+        server.always = None
+        assert recovered(bench) == {"adopted": 0}
+        assert steps(server) == []
+    finally:
+        killed(program)
+    assert recovered(bench) == {"adopted": 3}
+    assert sorted(steps(server)) == ["open", "theirs"]
+    assert len(server.blobs) == 1
+
+
+def test_many_programs_that_start_at_once_adopt_each_thing_once(bench, server):
+    program = bench.program("[exporter.put(step(f's{n}', part(b'%d' % n))) for n in range(50)]; os._exit(1)")
+    program.communicate(timeout=30)
+    exporters = [bench.exporter() for _ in range(4)]
+    starts = [threading.Thread(target=exporter.resume) for exporter, _ in exporters]
+    for start in starts:
+        start.start()
+    for start in starts:
+        start.join(30)
+    for exporter, _ in exporters:
+        exporter.flush(30)
+    assert sum(stats.snapshot().adopted for _, stats in exporters) == 100
+    assert sorted(steps(server)) == sorted(f"s{n}" for n in range(50))
+
+
+def test_two_programs_that_start_at_once_adopt_each_thing_once(bench, server):
+    program = bench.program("[exporter.put(step(f's{n}', part(b'%d' % n))) for n in range(50)]; os._exit(1)")
+    program.communicate(timeout=30)
+    source = "exporter.resume(); exporter.flush(30); print(stats.snapshot().adopted)"
+    programs = [bench.program(source) for _ in range(3)]
+    assert sum(int(finished(program)) for program in programs) == 100
+    assert sorted(steps(server)) == sorted(f"s{n}" for n in range(50))
+
+
+def test_a_program_with_another_key_or_server_never_sends_what_is_not_its_own(bench, server):
+    other = ScriptedServer()
+    try:
+        server.always = other.always = Reply(503)
+        for url, key in ((server.url, "key-1"), (server.url, "key-2"), (other.url, "key-1")):
+            source = f"""
+            from dataclasses import replace
+            exporter = Exporter(replace(config, base_url={url!r}, api_key={key!r}), stats)
+            exporter.put(step("{url} {key}", part(b"x" * 30_000)))
+            os._exit(0)
+            """
+            finished(bench.program(source))
+        server.always = other.always = None
+        exporter, stats = bench.exporter(api_key="key-2")
+        exporter.resume()
+        exporter.flush(20)
+        assert stats.snapshot().adopted == 2
+        assert steps(server) == [f"{server.url} key-2"]
+        assert {request.headers["x-api-key"] for request in server.posts()} == {"key-2"}
+        assert other.requests == []
+        assert recovered(bench) == {"adopted": 2}
+        assert sorted(steps(server)) == [f"{server.url} key-1", f"{server.url} key-2"]
+    finally:
+        other.close()
+
+
+def test_a_torn_record_costs_that_record_and_no_other(bench, server):
+    program = bench.program("[exporter.put(step(f's{n}')) for n in range(20)]; os._exit(1)")
+    program.communicate(timeout=30)
+    (name,) = [n for n in bench.files("events/*.open") if b"s19" in (bench.spool_dir / n).read_bytes()]
+    path = bench.spool_dir / name
+    content = bytearray(path.read_bytes())
+    place = content.index(b'"s7"')
+    content[place : place + 4] = b"\0\0\0\0"
+    path.write_bytes(content)
+    assert recovered(bench) == {"adopted": 20, "a record in the spool was damaged": 1}
+    assert sorted(steps(server)) == sorted(f"s{n}" for n in range(20) if n != 7)
+
+
+def test_a_bad_line_in_a_batch_costs_that_line_and_no_other(bench, server):
+    events = [step("good-1").event, b'{"type":"step","stepId', b"\xff\xfe", b'{"no":"type"}', step("good-2").event]
+    leave(bench, BATCH, batch_body(events))
+    assert recovered(bench) == {"adopted": 5, "an event in the spool was damaged": 3}
+    assert steps(server) == ["good-1", "good-2"]
+
+
+def test_a_batch_that_was_cut_off_gives_the_lines_it_has(bench, server):
+    leave(bench, BATCH, batch_body([step("s1").event, step("s2").event])[:-30])
+    assert recovered(bench) == {"adopted": 2, "an event in the spool was damaged": 1}
+    assert steps(server) == ["s1"]
+
+
+@pytest.mark.parametrize("content", [b"", bytes(5000), b"garbage" * 1000, os.urandom(4096)], ids=len)
+def test_a_journal_of_garbage_harms_nobody(bench, server, content):
+    leave(bench, JOURNAL, content)
+    leave(bench, BATCH, batch_body([step("s1").event]), sequence=2)
+    recovered(bench)
+    assert steps(server) == ["s1"]
+    assert bench.files() == []
+
+
+def test_what_is_not_ours_in_the_directory_stays_as_it_is(bench, server, tmp_path):
+    leave(bench, BATCH, batch_body([step("s1").event]))
+    outside = tmp_path / "outside"
+    outside.write_text("the user's")
+    foreign = {"events/notes.txt": b"x", "data/.hidden": b"y", "events/zz.events.json": b"{}", "data/a.data.bin": b"z"}
+    for name, content in foreign.items():
+        (bench.spool_dir / name).write_bytes(content)
+    link = bench.spool_dir / str(SpoolName(bench.config().destination, DEAD, 9, 0, BATCH))
+    link.symlink_to(outside)
+    (bench.spool_dir / "events" / "folder.open").mkdir()
+    recovered(bench)
+    assert steps(server) == ["s1"]
+    assert {name: (bench.spool_dir / name).read_bytes() for name in foreign} == foreign
+    assert outside.read_text() == "the user's"
+
+
+def test_a_blob_that_was_cut_off_is_not_sent(bench, server):
+    server.always = Reply(503)
+    program = bench.program(
+        "exporter.put(step('s1', part(b'x' * 30_000))); exporter.flush(20); os._exit(0)", max_attempts=1
+    )
+    finished(program)
+    (name,) = bench.files("data/*")
+    path = bench.spool_dir / name
+    path.write_bytes(path.read_bytes()[:-1])
+    server.always = None
+    assert recovered(bench) == {"adopted": 2, "a value in the spool was damaged": 1}
+    assert server.blobs == {}
+
+
+def test_a_value_that_the_process_took_with_it_is_told_of_and_counted(bench, server):
+    program = bench.program(
+        """
+        reference = Part("big", "input", "", None, b'{"type":"list","late":true}', b"{}", "late-1")
+        value = LateValue("trace", "late-1", "big", b"{}", lambda: time.sleep(60))
+        exporter.put(step("s1", reference), [value])
+        os._exit(0)
+        """
+    )
+    finished(program)
+    assert recovered(bench) == {"adopted": 3, "a large value was lost with its process": 1}
+    (lost,) = [event for event in server.accepted if event["type"] == "data"]
+    assert lost["dataId"] == "late-1"
+    assert "ended before" in lost["metadata"]["lost"]
+    assert bench.files() == []
+
+
+def test_an_adopter_that_dies_on_the_way_leaves_the_rest_to_the_next(bench, server):
+    """The journal is packed and its batch written, but the journal is still there: packing again adds nothing."""
+    server.always = Reply(503)
+    program = bench.program(
+        """
+        exporter.put(step("s1", part(b"x" * 30_000), part(b"small", "small")))
+        retire = exporter._pipeline.queue.retire
+        exporter._pipeline.queue.retire = lambda journal: os._exit(0)
+        exporter.flush(20)
+        """
+    )
+    finished(program)
+    assert len(bench.files("events/*.events.json")) == 1
+    assert len(bench.files("data/*.data.bin")) == 1
+    server.always = None
+    assert recovered(bench) == {"adopted": 3}
+    assert steps(server) == ["s1"]
+    assert len(server.blobs) == 1
+    assert bench.files() == []
+
+
+def test_a_living_exporter_adopts_without_being_restarted(bench, server, monkeypatch):
+    monkeypatch.setattr("xray_trace.export.background._ADOPTION_SECONDS", 0.05)
+    exporter, _ = bench.exporter(batch_interval_seconds=0.05)
+    exporter.put(step("mine"))
+    finished(bench.program("exporter.put(step('theirs')); os._exit(0)"))
+    wait_until(lambda: sorted(steps(server)) == ["mine", "theirs"])
+
+
+def test_the_same_name_from_two_programs_is_no_danger(bench, server):
+    """Both continued one trace and hold the same large content, which has one name."""
+    server.always = Reply(503)
+    source = "exporter.put(step(sys.argv[1], part(b'x' * 30_000))); exporter.flush(20); os._exit(0)"
+    finished(bench.program(source, "s1", max_attempts=1))
+    finished(bench.program(source, "s2", max_attempts=1))
+    server.always = None
+    recovered(bench)
+    assert sorted(steps(server)) == ["s1", "s2"]
+    assert list(server.blobs) == [event["artifacts"][0]["dataId"] for event in server.accepted[:1]]
+
+
+def test_a_blob_names_its_destination_and_never_the_key(bench, server):
+    server.always = Reply(503)
+    finished(
+        bench.program("exporter.put(step('s1', part(b'x' * 30_000))); exporter.flush(20); os._exit(0)", max_attempts=1)
+    )
+    for name in bench.files():
+        assert b"key-1" not in (bench.spool_dir / name).read_bytes()
+    header = json.loads((bench.spool_dir / bench.files("data/*")[0]).read_bytes().split(b"\n")[0])
+    assert header["destination"] == Config(api_key="key-1", base_url=server.url).destination
+    assert bench.files("data/*") == [blob_name(header["dataId"])]

@@ -1,0 +1,58 @@
+"""Blobs: a large value's file, with a line in front that says whose it is and where it is to go."""
+
+from typing import BinaryIO
+
+import msgspec
+
+from xray_trace.errors import SpoolError
+
+__all__ = ["MAX_HEADER_BYTES", "BlobHeader", "read_header", "reserved_header"]
+
+_FIXED_BYTES = 640  # the header's names, ids, digests and numbers; what varies is added
+_JSON_BYTES_A_CHARACTER = 6  # a control character becomes \u001f
+MAX_HEADER_BYTES = 1024 * 1024  # far over an artifact's metadata; a longer first line is no header
+
+
+class BlobHeader(msgspec.Struct, rename="camel", frozen=True):
+    """What the presign call needs, and whose the blob is."""
+
+    destination: str
+    owner: str
+    data_id: str
+    trace_id: str
+    key: str
+    content_type: str
+    metadata: msgspec.Raw
+    sha256: str
+    size_bytes: int
+
+    def line(self, length: int) -> bytes:
+        """Return the header as one line of exactly this many bytes.
+
+        Raises SpoolError if it is longer.
+        """
+        text = msgspec.json.encode(self)
+        if len(text) >= length:
+            raise SpoolError(f"the header of blob {self.data_id} does not fit the room that was left for it")
+        return text.ljust(length - 1) + b"\n"
+
+
+_decoder = msgspec.json.Decoder(BlobHeader)
+
+
+def reserved_header(trace_id: str, key: str, content_type: str, metadata: bytes) -> bytes:
+    """Return an empty line with room for the header, which is known once the bytes are hashed."""
+    text_bytes = _JSON_BYTES_A_CHARACTER * (len(trace_id) + len(key) + len(content_type))
+    return b" " * (_FIXED_BYTES + text_bytes + len(metadata)) + b"\n"
+
+
+def read_header(file: BinaryIO) -> tuple[BlobHeader, int]:
+    """Return the header and where the bytes begin; the file stands there then.
+
+    Raises SpoolError if there is none.
+    """
+    line = file.readline(MAX_HEADER_BYTES)
+    try:
+        return _decoder.decode(line), len(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SpoolError("a file under data/ does not begin with a blob's header") from error
