@@ -20,7 +20,8 @@ DEFAULT_BASE_URL = "http://localhost:3000"
 CREDENTIALS_PATH = Path("~/.xray-trace/credentials.json")
 DEFAULT_REDACTED_NAMES = (
     "password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "authorization", "cookie",
-    "credential", "credentials", "private_key", "session_id", "access_key", "passwords", "secrets", "api_keys", "cookies",
+    "credential", "credentials", "private_key", "session_id", "access_key",
+    "passwords", "secrets", "api_keys", "cookies",
 )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ The rule: `Exception` only, only around our own work, never around the user's fu
 raised while it happened to interrupt us is the user's, and goes on.
 """
 
-import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,20 +11,15 @@ from types import CodeType, TracebackType
 
 __all__ = ["Guard", "from_signal_handler"]
 
-_LOG = logging.getLogger("xray_trace")
-_LOG.addHandler(logging.NullHandler())
-
 _SECONDS_BETWEEN_LINES = 60.0  # a fault in a hot loop must not flood the user's log
 
 
 class Guard:
     """Swallows the SDK's errors, counts each, and reports at most one a minute."""
 
-    def __init__(
-        self, count: Callable[[], None], report: Callable[[str], None] | None = None, *, debug: bool = False
-    ) -> None:
+    def __init__(self, count: Callable[[], None], report: Callable[[str], None], *, debug: bool = False) -> None:
         self._count = count
-        self._report = report or _LOG.warning
+        self._report = report
         self._debug = debug
         self._next_line = 0.0
         self.last: BaseException | None = None

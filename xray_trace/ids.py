@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-import uuid
 
 __all__ = ["derive_data_id", "is_valid_id", "new_id", "new_trace_id"]
 
@@ -38,6 +37,8 @@ new_id = _Ids().next
 
 def new_trace_id(project_id: str | None) -> str:
     """Return `{projectId}-{uuid}` where the project is known, else a UUID alone."""
+    import uuid  # imported with the first trace: importing the SDK must cost a program little
+
     return f"{project_id}-{uuid.uuid4()}" if project_id else str(uuid.uuid4())
 
 
@@ -52,7 +53,7 @@ def derive_data_id(destination: str, trace_id: str, content_type: str, sha256_he
     The destination is part of it because programs with different keys share one spool directory,
     where the id is a file's name.
     """
-    import hashlib  # a third of what importing the SDK would cost, and not needed before the first value
+    import hashlib  # likewise
 
     identity = "\n".join((destination, trace_id, content_type, sha256_hex))
     return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]

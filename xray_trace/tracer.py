@@ -1,7 +1,6 @@
 """BaseTracer, the interface of the architecture, and Tracer, which sends what it records to a server."""
 
 import atexit
-import logging
 import os
 import threading
 import weakref
@@ -12,6 +11,7 @@ from xray_trace.capture.capturer import Capturer
 from xray_trace.config import Config, load_config
 from xray_trace.export.exporter import Exporter
 from xray_trace.guard import Guard
+from xray_trace.log import write_log
 from xray_trace.recorder.core import RecorderCore
 from xray_trace.recorder.recorder import Recorder
 from xray_trace.recorder.trace import NO_TRACE, Trace
@@ -19,7 +19,6 @@ from xray_trace.stats import FlushResult, Stats, StatsSnapshot
 
 __all__ = ["FLUSH_TIMEOUT_SECONDS", "BaseTracer", "NoopTracer", "Tracer"]
 
-_LOG = logging.getLogger("xray_trace")
 FLUSH_TIMEOUT_SECONDS = 10.0  # long enough for a few retries, short enough for a script's end
 
 
@@ -169,6 +168,6 @@ def _after_fork_in_child() -> None:
 def _log_from_a_thread(line: str) -> None:
     """Log without running the user's log handlers in the user's thread."""
     try:
-        threading.Thread(target=_LOG.warning, args=(line,), name="xray-trace-log", daemon=True).start()
+        threading.Thread(target=write_log, args=(line,), name="xray-trace-log", daemon=True).start()
     except RuntimeError:  # the interpreter is exiting
         return

@@ -13,7 +13,8 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 class ArgumentBinder:
     """Binds the arguments of calls to one signature.
 
-    `skip_first` leaves out `self` or `cls`; `names`, where given, are the only ones kept; `ignore` are left out.
+    `is_bound` says that the calls come without the first parameter, `self` or `cls`; `names`, where given, are the
+    only ones kept; `ignore` are left out.
     Of a call that does not fit the signature it returns what can be bound: the function raises its own TypeError.
     """
 
@@ -21,13 +22,12 @@ class ArgumentBinder:
         self,
         signature: inspect.Signature,
         *,
-        skip_first: bool = False,
+        is_bound: bool = False,
         names: frozenset[str] | None = None,
         ignore: frozenset[str] = frozenset(),
     ) -> None:
         parameters = list(signature.parameters.values())
-        self._skipped = 1 if skip_first else 0
-        if skip_first and parameters and parameters[0].kind in _POSITIONAL:
+        if is_bound and parameters and parameters[0].kind in _POSITIONAL:
             parameters = parameters[1:]
         self._names = names
         self._ignore = ignore
@@ -41,10 +41,9 @@ class ArgumentBinder:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
         """Return name and value in the signature's order: defaults applied, `*args` as one tuple, `**kwargs` each."""
-        given = args[1:] if self._skipped else args
-        if self._is_simple and not kwargs and len(given) == len(self._order) == len(self._positional):
-            return dict(zip(self._positional, given, strict=True))
-        return self._select(self._bind_all(given, kwargs))
+        if self._is_simple and not kwargs and len(args) == len(self._order) == len(self._positional):
+            return dict(zip(self._positional, args, strict=True))
+        return self._select(self._bind_all(args, kwargs))
 
     def _bind_all(self, given: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
         values: dict[str, object] = dict(zip(self._positional, given, strict=False))

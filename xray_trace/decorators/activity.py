@@ -120,7 +120,7 @@ class StepActivity:
         first = next(iter(signature.parameters), None)
         if not is_bound and first in {"self", "cls"}:
             ignore |= {first}
-        return ArgumentBinder(signature, skip_first=is_bound, names=names, ignore=ignore)
+        return ArgumentBinder(signature, is_bound=is_bound, names=names, ignore=ignore)
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:

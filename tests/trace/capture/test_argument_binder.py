@@ -52,8 +52,8 @@ def bind(
 
 
 def test_self_is_left_out_where_asked() -> None:
-    assert bind(plain, "self", 1, binder={"skip_first": True}) == {"b": 1, "c": 3}
-    assert bind(lambda *args: None, "self", 1, binder={"skip_first": True}) == {"args": (1,)}
+    assert bind(plain, 1, binder={"is_bound": True}) == {"b": 1, "c": 3}
+    assert bind(lambda *args: None, 1, binder={"is_bound": True}) == {"args": (1,)}
 
 
 def test_only_the_names_wanted_are_kept() -> None:
