@@ -85,7 +85,8 @@ class Server(BaseApplication):
             "worker_exit": lambda arbiter, worker: self._exited(worker),
         }
         for name, value in settings.items():
-            self.cfg.set(name, value)
+            if name in self.cfg.settings:  # older versions have no control socket to turn off
+                self.cfg.set(name, value)
 
     def load(self) -> Flask:  # type: ignore[override] # gunicorn's stubs type start_response more narrowly
         """Make the application, in the worker."""

@@ -1,13 +1,19 @@
 """What was acknowledged is there, and what cannot be kept is refused, whatever happens to the process or the disk."""
 
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.backend.api.events import step
 from tests.backend.server import Person, Server, assert_refused, new_person
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="the worker's process is found and limited through /proc"
+)
 
 
 class Recorders:

@@ -5,6 +5,7 @@ import signal
 import socket
 import sqlite3
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ def test_credentials_that_were_removed_are_made_anew_beside_the_old_account(tmp_
             assert answered.status_code == 200
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the worker's process is found through /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_status_0_and_nothing_left_running(tmp_path: Path, number: int) -> None:
     with Server(tmp_path) as server:
