@@ -1,6 +1,7 @@
 """An exception as metadata."""
 
-import traceback
+from collections.abc import Iterator
+from types import TracebackType
 
 __all__ = ["describe_error"]
 
@@ -28,10 +29,16 @@ def _message(error: BaseException) -> str:
 
 
 def _stack(error: BaseException) -> str:
-    # Without source lines: reading files is not for the caller's thread.
-    frames = list(traceback.walk_tb(error.__traceback__))
-    lines = [f"{f.f_code.co_filename}:{line} in {f.f_code.co_name}" for f, line in frames]
+    lines = list(_frames(error.__traceback__))
     if len(lines) > _MAX_FRAMES:
         half = _MAX_FRAMES // 2
         lines = [*lines[:half], f"... {len(lines) - 2 * half} frames ...", *lines[-half:]]
     return "\n".join(lines)[-_MAX_CHARACTERS:]
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[str]:
+    """Yield place and function, without source lines: reading files is not for the caller's thread."""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        yield f"{code.co_filename}:{traceback.tb_lineno} in {code.co_name}"
+        traceback = traceback.tb_next
