@@ -50,9 +50,12 @@ class OwnerLock:
 
         Raises SpoolError if the file system knows no locks or cannot be written.
         """
-        lock = cls._take(path, os.O_CREAT)
+        # Under another name until it is locked: a process that looks for the dead would take it in between.
+        hidden = path.with_name(f".{path.name}")
+        lock = cls._take(hidden, os.O_CREAT | os.O_EXCL)
         if lock is None:
-            raise SpoolError(f"{path} cannot be locked, so nobody could tell that its owner lives")
+            raise SpoolError(f"{hidden} cannot be locked, so nobody could tell that its owner lives")
+        lock._show_as(path)
         return lock
 
     @classmethod
@@ -87,6 +90,16 @@ class OwnerLock:
             raise SpoolError(f"{path} cannot be locked: {error.strerror}") from error
         _HELD.add(str(path))
         return cls(path, descriptor)
+
+    def _show_as(self, path: Path) -> None:
+        try:
+            os.rename(self._path, path)
+        except OSError as error:
+            self.release()
+            raise SpoolError(f"{path} cannot be written: {error.strerror}") from error
+        _HELD.discard(str(self._path))
+        _HELD.add(str(path))
+        self._path = path
 
     def is_intact(self) -> bool:
         """Tell whether file and descriptor still are what was locked; somebody may have closed or removed them."""
