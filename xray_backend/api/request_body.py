@@ -18,6 +18,7 @@ __all__ = ["BodyStream", "install_draining", "read_body", "read_fields"]
 T = TypeVar("T")
 CHUNK_BYTES = 64 * 1024
 DRAINED_BYTES = 20 * 1024 * 1024  # four times what a request may bring: clients that are worse do not matter
+GZIP_MEMBERS = 100  # a client compresses once, and what is left of the body is copied for each further member
 _BROKE_OFF = "The request body broke off before its announced end."
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -96,7 +97,7 @@ def _decompressed(body: bytes, limit_bytes: int) -> bytes:
     whole = bytearray()
     rest = body
     try:
-        while True:
+        for _ in range(GZIP_MEMBERS):
             member = zlib.decompressobj(_GZIP)
             whole += member.decompress(rest, limit_bytes + 1 - len(whole))
             if len(whole) > limit_bytes:
@@ -108,3 +109,4 @@ def _decompressed(body: bytes, limit_bytes: int) -> bytes:
                 return bytes(whole)
     except zlib.error:
         raise BadRequest("The body is not valid gzip.") from None
+    raise BadRequest(f"The gzip body has more than {GZIP_MEMBERS} members; compress it as one.")

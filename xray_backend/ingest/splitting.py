@@ -30,7 +30,7 @@ _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{},]', re.
 _MOST_TOKENS: Final = 500_000
 """As many as an honest body of 5 MiB has; a body of brackets alone is not looked through for seconds."""
 
-_EVENTS_KEY: Final = re.compile(rb'"events"\s*:\s*\Z')
+_EVENTS_KEY: Final = re.compile(rb'(?<!\\)"events"\s*:\s*\Z')
 _LONGEST_KEY_BYTES: Final = 64
 """The key with its colon, and more white space than anyone writes around it."""
 
@@ -43,14 +43,14 @@ def split(body: bytes, max_events: int) -> Sequence[bytes | Unacceptable]:
     Raises `BadRequest` if the body has no events, `TooLarge` if it has too many.
     """
     try:
-        raws = _counted(_decode_envelope(body).events, max_events)
+        texts = [bytes(raw) for raw in _counted(_decode_envelope(body).events, max_events)]
+        others = body.count(b":") - sum(text.count(b":") for text in texts)
+        is_repeated = others > 1 and top_level_keys(body).count("events") > 1
     except msgspec.ValidationError:
         raise BadRequest(_NO_EVENTS) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _split_slowly(body, max_events)
-    texts = [bytes(raw) for raw in raws]
-    others = body.count(b":") - sum(text.count(b":") for text in texts)
-    if others > 1 and top_level_keys(body).count("events") > 1:
+    if is_repeated:
         raise BadRequest("The request body has the key `events` twice.")
     return texts
 

@@ -236,6 +236,11 @@ def test_broken_gzip_is_refused(person: Person, cut: int) -> None:
     assert_refused(post(person, b'{"events":[]}', Content_Encoding="gzip"), 400)
 
 
+def test_a_gzip_body_of_very_many_members_is_refused_without_reading_them(person: Person) -> None:
+    members = gzip.compress(b"") * 200_000
+    assert "members" in assert_refused(post(person, members, Content_Encoding="gzip"), 400)
+
+
 @pytest.mark.parametrize("encoding", ["deflate", "br", "zstd", "gzip, gzip", "x"])
 def test_another_encoding_is_refused(person: Person, encoding: str) -> None:
     assert "gzip" in assert_refused(post(person, b"{}", Content_Encoding=encoding), 415)

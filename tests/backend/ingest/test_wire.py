@@ -217,6 +217,13 @@ def test_an_event_too_deep_for_any_parser_costs_that_event_alone() -> None:
         assert [rejected.index for rejected in parsed.rejected] == [1, 2]
 
 
+def test_an_event_of_any_depth_costs_that_event_alone() -> None:
+    for depth in range(500, 1000):
+        deep = json.dumps(STEP)[:-1] + ',"metadata":' + '{"a":' * depth + "1" + "}" * depth + "}"
+        body = '{"sdk":{"a":1,"b":2},"events":[' + deep + "," + json.dumps(STEP) + "]}"
+        assert [found.index for found in parse(body.encode()).rejected] == [0]
+
+
 def test_metadata_may_be_50_levels_deep_and_comes_as_it_was_sent() -> None:
     assert taken({**STEP, "metadata": nested(50)}).metadata == nested(50)
     odd = {"": 1, "a.b": None, "$c": [True, 0.1, "é\u0000", {}, []], "z": -(2**63), "a": 2**63 - 1}
