@@ -48,7 +48,7 @@ def split(body: bytes, max_events: int) -> Sequence[bytes | Unacceptable]:
         is_repeated = others > 1 and top_level_keys(body).count("events") > 1
     except msgspec.ValidationError:
         raise BadRequest(_NO_EVENTS) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return _split_slowly(body, max_events)
     if is_repeated:
         raise BadRequest("The request body has the key `events` twice.")

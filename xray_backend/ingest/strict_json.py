@@ -103,8 +103,16 @@ def lenient(text: bytes) -> Any:
 
 
 def top_level_keys(text: bytes) -> list[str]:
-    """List the keys of a JSON object as they stand, duplicates included."""
-    keys: list[str] = json.loads(text, object_pairs_hook=lambda pairs: [key for key, _ in pairs])
+    """List the keys of a JSON object as they stand, duplicates included; only ASCII keys are read as they are meant.
+
+    Raises `ValueError` if it is not JSON, `RecursionError` if it is nested too deeply.
+    """
+    keys: list[str] = json.loads(
+        text.decode("latin-1"),  # any bytes will do: what is wrong inside an event is said of the event
+        object_pairs_hook=lambda pairs: [key for key, _ in pairs],
+        parse_int=str,  # an integer may have more digits than Python reads
+        strict=False,
+    )
     return keys
 
 
