@@ -224,17 +224,12 @@ def test_an_event_of_any_depth_costs_that_event_alone() -> None:
         assert [found.index for found in parse(body.encode()).rejected] == [0]
 
 
-@pytest.mark.parametrize(
-    ("odd_value", "refused"), [(b'"\xff"', [0]), (b'"\\ud800"', [0]), (b"NaN", [0]), (b"9" * 5000, [])]
-)
-def test_what_is_odd_in_an_event_is_its_own_matter_whatever_stands_beside_the_events(
-    odd_value: bytes, refused: list[int]
-) -> None:
+@pytest.mark.parametrize("odd_value", [b'"\xff"', b'"\\ud800"', b"NaN", b"9" * 5000])
+def test_an_odd_value_costs_its_event_alone_also_where_other_fields_stand_beside_the_events(odd_value: bytes) -> None:
     good = json.dumps(STEP).encode()
     odd = good[:-1] + b',"metadata":{"a":' + odd_value + b"}}"
     parsed = parse(b'{"sdk":{"a":1,"b":2},"events":[' + odd + b"," + good + b"]}")
-    assert [found.index for found in parsed.rejected] == refused
-    assert parsed.events[-1].trace_id == STEP["traceId"]
+    assert [found.index for found in parsed.rejected] == [0]
 
 
 def test_metadata_may_be_50_levels_deep_and_comes_as_it_was_sent() -> None:
