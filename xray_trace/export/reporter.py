@@ -1,15 +1,13 @@
 """Reporter: log lines, written by the background thread alone."""
 
-import logging
 import re
 import time
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["Reporter"]
+from xray_trace.log import write_log
 
-_LOG = logging.getLogger("xray_trace")
-_LOG.addHandler(logging.NullHandler())
+__all__ = ["Reporter"]
 
 _SECONDS_BETWEEN_LINES = 60.0  # of one kind; what goes wrong once mostly goes wrong a thousand times
 _WAITING_LINES = 100  # a burst of different lines tells no more than its last hundred
@@ -27,24 +25,24 @@ class Reporter:
     def __init__(self, *, debug: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._debug = debug
         self._clock = clock
-        self._waiting: deque[tuple[int, str]] = deque(maxlen=_WAITING_LINES)
+        self._waiting: deque[tuple[str, bool]] = deque(maxlen=_WAITING_LINES)
         self._next_at: dict[str, float] = {}
 
     def report(self, line: str) -> None:
         """Have the line written as a warning, unless one of its kind was less than a minute ago."""
-        self._waiting.append((logging.WARNING, line))
+        self._waiting.append((line, True))
 
     def trace(self, line: str) -> None:
         """Have the line written if the debug mode is on."""
         if self._debug:
-            self._waiting.append((logging.DEBUG, line))
+            self._waiting.append((line, False))
 
     def write(self) -> None:
         """Write what waits; in the background thread."""
         while self._waiting:
-            level, line = self._waiting.popleft()
+            line, is_warning = self._waiting.popleft()
             if self._debug or self._is_due(line):
-                _LOG.log(level, "%s", line)
+                write_log(line, is_warning=is_warning)
 
     def _is_due(self, line: str) -> bool:
         kind = _VARYING.sub("#", line)

@@ -91,7 +91,12 @@ class Bench:
 
 def finished(program: subprocess.Popen, seconds: float = 60.0) -> str:
     """Wait for the program's end and return what it printed; it must have ended well and quietly."""
-    out, err = program.communicate(timeout=seconds)
+    try:
+        out, err = program.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        out, err = program.communicate()
+        raise AssertionError(f"the program hung; it said {out!r} {err!r}") from None
     assert (program.returncode, err.decode()) == (0, ""), err.decode()
     return out.decode()
 

@@ -1,0 +1,176 @@
+"""Disks that are full, foreign or not there."""
+
+import os
+import stat
+
+import pytest
+
+from tests.trace.export.bench import assert_adds_up, finished, part, step
+from tests.trace.export.scripted_server import Reply
+from xray_trace.errors import SpoolError
+from xray_trace.export.disk_storage import DiskStorage
+from xray_trace.export.spool_directory import open_spool_directory
+
+
+def steps(server) -> list[str]:
+    return [event["stepId"] for event in server.accepted if event["type"] == "step"]
+
+
+FULL = """
+import resource
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+"""
+
+
+def test_a_disk_that_takes_nothing_from_the_start_is_replaced_by_memory(bench, server):
+    source = (
+        FULL
+        + """
+limit(0)
+for number in range(300):
+    exporter.put(step(f"s{number}", part(os.urandom(2000)), *([part(b"x" * 30_000)] if number == 7 else [])))
+result = exporter.shutdown(30)
+print(result.pending, result.dropped, stats.snapshot().swallowed)
+"""
+    )
+    assert finished(bench.program(source)).strip() == "0 {} 0"
+    assert sorted(steps(server)) == sorted(f"s{number}" for number in range(300))
+    assert len(server.blobs) == 1
+
+
+def test_a_disk_that_fills_while_recording_loses_nothing_and_is_used_again_when_it_can_be(bench, server):
+    source = (
+        FULL
+        + """
+exporter.put(step("before"))
+exporter.flush(20)
+limit(0)
+for number in range(300):
+    exporter.put(step(f"full-{number}", part(os.urandom(9000))))
+print(exporter.flush(30).pending)
+limit(resource.RLIM_INFINITY)
+for number in range(300):
+    exporter.put(step(f"free-{number}", part(os.urandom(9000))))
+result = exporter.shutdown(30)
+print(result.pending, result.dropped, stats.snapshot().swallowed)
+"""
+    )
+    assert finished(bench.program(source)).split("\n")[:2] == ["0", "0 {} 0"]
+    assert len(steps(server)) == len(set(steps(server))) == 601
+    assert bench.files() == []
+
+
+def test_what_was_recorded_before_the_disk_was_full_survives_the_process(bench, server):
+    server.always = Reply(503)
+    source = (
+        FULL
+        + """
+for number in range(50):
+    exporter.put(step(f"s{number}"))
+limit(0)
+for number in range(5000):
+    exporter.put(step(f"t{number}", part(os.urandom(900))))
+os._exit(0)
+"""
+    )
+    finished(bench.program(source))
+    server.always = None
+    exporter, stats = bench.exporter()
+    exporter.resume()
+    exporter.flush(30)
+    assert {f"s{number}" for number in range(50)} <= set(steps(server))
+    assert_adds_up(stats)
+
+
+def test_memory_is_bounded_as_the_disk_is(bench, server):
+    server.always = Reply(401)
+    source = (
+        FULL
+        + """
+limit(0)
+for number in range(3000):
+    exporter.put(step(f"s{number}", part(os.urandom(9000))))
+exporter.flush(20)
+now = stats.snapshot()
+print(now.dropped["the spool was full"] > 0, now.pending < 3000, exporter._pipeline.storage.used_bytes < 3_000_000)
+os._exit(0)
+"""
+    )
+    assert finished(bench.program(source, max_spool_bytes=2_000_000)).strip() == "True True True"
+
+
+def test_directories_and_files_are_for_their_user_alone(bench, server):
+    server.always = Reply(503)
+    os.umask(os.umask(0o022))
+    exporter, _ = bench.exporter(max_attempts=1)
+    exporter.put(step("s1", part(b"x" * 30_000)))
+    exporter.flush(20)
+    exporter.put(step("s2"))
+    modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in bench.spool_dir.rglob("*")}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+    assert stat.S_IMODE(bench.spool_dir.lstat().st_mode) == 0o700
+
+
+def test_an_open_directory_of_ones_own_is_closed_to_others(tmp_path):
+    path = tmp_path / "xray-sdk"
+    path.mkdir(mode=0o755)
+    path.chmod(0o755)
+    assert open_spool_directory(path) == path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_a_link_in_the_place_of_the_directory_is_not_followed(tmp_path):
+    target = tmp_path / "target"
+    target.mkdir()
+    path = tmp_path / "xray-sdk"
+    path.symlink_to(target)
+    assert open_spool_directory(path) == tmp_path / f"xray-sdk-{os.geteuid()}"
+    assert list(target.iterdir()) == []
+
+
+def test_a_link_inside_the_directory_is_not_followed(tmp_path):
+    target = tmp_path / "target"
+    target.mkdir()
+    (tmp_path / "xray-sdk").mkdir()
+    (tmp_path / "xray-sdk" / "events").symlink_to(target)
+    assert open_spool_directory(tmp_path / "xray-sdk") == tmp_path / f"xray-sdk-{os.geteuid()}"
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to somebody else")
+def test_a_directory_of_another_user_is_left_alone(tmp_path):
+    path = tmp_path / "xray-sdk"
+    path.mkdir(mode=0o777)
+    os.chown(path, 12345, 12345)
+    assert open_spool_directory(path) == tmp_path / f"xray-sdk-{os.geteuid()}"
+    assert list(path.iterdir()) == []
+
+
+def test_where_no_directory_can_be_used_memory_is(bench, server, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpoolError, match="no directory can be used"):
+        DiskStorage(tmp_path / "file" / "xray-sdk", "d" * 16, 10_000_000)
+    exporter, stats = bench.exporter(spool_dir=tmp_path / "file" / "xray-sdk")
+    exporter.put(step("s1", part(b"x" * 30_000)))
+    assert exporter.flush(20).delivered == 2
+    exporter.shutdown(10)
+    assert_adds_up(stats)
+
+
+def test_a_spool_that_is_removed_under_a_living_program_costs_what_was_in_it_alone(bench, server):
+    server.always = Reply(401)
+    exporter, stats = bench.exporter()
+    exporter.put(step("s1"))
+    exporter.flush(20)
+    exporter.put(step("s2"))
+    exporter.flush(20)
+    for path in bench.spool_dir.glob("events/*.events.json"):
+        path.unlink()
+    server.always = None
+    exporter.put(step("s3"))
+    result = exporter.flush(20)
+    assert result.pending == 0
+    assert "s3" in steps(server)
+    assert_adds_up(stats)
