@@ -7,9 +7,9 @@ from types import ModuleType
 
 __all__ = ["load_module", "prepare_loading"]
 
-_LONGEST_WAIT_SECONDS = 2.0
-"""For a fork: several times what aiohttp needs to be imported. A fork must not hang, whatever another library's
-hook holds that ran before ours."""
+_LONGEST_WAIT_SECONDS = 30.0
+"""For a fork: importing aiohttp takes a third of a second, and many times that while other threads keep the
+interpreter busy. A fork must not hang for ever, whatever another library's hook holds that ran before ours."""
 
 _loading = threading.RLock()
 _held: list[bool] = []
