@@ -172,7 +172,7 @@ def test_the_last_use_of_a_key_only_moves_forward(store: Store) -> None:
 def test_a_step_comes_back_as_it_was_given(store: Store) -> None:
     metadata = {"": 1, "a.b": None, "$c": [1, 2.5, -0.5, {"x": "é\u0000🙂"}], "big": 2**63 - 1, "small": -(2**63)}
     store.write(EventBatch("p", steps=[step("s1", metadata=metadata, durationMs=0.1 + 0.2)]))
-    found = json.loads(store.steps_of("p", "trace", limit=10, offset=0)[0])
+    found = json.loads(store.steps_of("p", "trace", limit=10, after=None).documents[0])
     assert len(found.pop("_id")) == 24
     assert list(found["metadata"]) == list(metadata)
     assert found == {
@@ -360,10 +360,26 @@ def test_steps_of_a_trace_come_by_number_then_time_then_id_with_null_last(store:
             ],
         )
     )
-    listed = [json.loads(found)["stepId"] for found in store.steps_of("p", "trace", limit=99, offset=0)]
+    listed = [json.loads(found)["stepId"] for found in store.steps_of("p", "trace", limit=99, after=None).documents]
     assert listed == ["a", "c", "d", "b", "e"]
-    page = [json.loads(found)["stepId"] for found in store.steps_of("p", "trace", limit=2, offset=2)]
-    assert page == ["d", "b"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7])
+def test_each_step_of_a_trace_comes_once_from_page_to_page_whatever_is_stored_meanwhile(
+    store: Store, size: int
+) -> None:
+    numbers = [1, 1, 2, None, 5, None]
+    store.write(EventBatch("p", steps=[step(f"old{n}", at=T0, stepNumber=found) for n, found in enumerate(numbers)]))
+    page = store.steps_of("p", "trace", limit=size, after=None)
+    seen = list(page.documents)
+    for before, number in enumerate([0, 1, 5, None]):  # some lie before the page's end, some behind it
+        store.write(EventBatch("p", steps=[step(f"new{before}", at=T0 - before, stepNumber=number)]))
+    while page.next_position is not None:
+        page = store.steps_of("p", "trace", limit=size, after=page.next_position)
+        seen += page.documents
+    listed = [json.loads(found)["stepId"] for found in seen]
+    assert [found for found in listed if found.startswith("old")] == ["old0", "old1", "old2", "old4", "old3", "old5"]
+    assert len(set(listed)) == len(listed)
 
 
 def test_traces_are_listed_newest_first_within_status_and_time(store: Store) -> None:
@@ -418,7 +434,7 @@ def test_a_query_finds_what_its_condition_says(store: Store) -> None:
 def test_what_is_not_there_is_none_or_empty(store: Store) -> None:
     assert store.trace("p", "nowhere") is None
     assert store.data("p", "nowhere", "d") is None
-    assert list(store.steps_of("p", "nowhere", limit=9, offset=0)) == []
+    assert list(store.steps_of("p", "nowhere", limit=9, after=None).documents) == []
     page = store.query("steps", "p", EVERYTHING, limit=9, after=None)
     assert (list(page.documents), page.next_position) == ([], None)
 

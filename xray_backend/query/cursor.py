@@ -9,24 +9,38 @@ says nothing in another place where the same secret signs.
 import base64
 import binascii
 import hmac
-from typing import TypeAlias
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from xray_backend.errors import BadRequest
 
-__all__ = ["CursorCodec", "Position", "binding"]
+__all__ = ["CursorCodec", "Position", "StepPosition", "binding"]
 
-Position: TypeAlias = tuple[int, str]
-"""Where a page ended: the time in milliseconds and the `_id` of its last document."""
+_P = TypeVar("_P")
+
+
+class Position(NamedTuple):
+    """Where a page of documents, newest first, ended."""
+
+    time_ms: int
+    object_id: str
+
+
+class StepPosition(NamedTuple):
+    """Where a page of a trace's steps ended."""
+
+    step_number: int | None
+    time_ms: int
+    step_id: str
+
 
 # Half of SHA-256: beyond guessing, and the cursor stays short in a URL.
 _MAC_BYTES = 16
-# Four times a cursor of today; nothing longer is worth decoding.
-_LONGEST = 256
+# A step's place has 240 bytes at most, and half as many again with the MAC and in base64; nothing longer is ours.
+_LONGEST = 512
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(tuple[int, str])
 
 
 def binding(project_id: str, collection: str, query: object) -> bytes:
@@ -40,19 +54,19 @@ class CursorCodec:
     def __init__(self, secret: bytes) -> None:
         self._key = hmac.digest(secret, b"xray-trace query cursor 1", "sha256")
 
-    def encode(self, position: Position, binding: bytes) -> str:
+    def encode(self, position: Position | StepPosition, binding: bytes) -> str:
         """Return the cursor of a position in the query of this binding."""
         payload = _encoder.encode(position)
         return base64.urlsafe_b64encode(self._mac(payload, binding) + payload).rstrip(b"=").decode()
 
-    def decode(self, text: str, binding: bytes) -> Position:
+    def decode(self, text: str, binding: bytes, shape: type[_P]) -> _P:
         """Return the position. Raises `BadRequest` if the cursor is not this server's or not of this query."""
         mac, payload = _taken_apart(text)
         if not hmac.compare_digest(mac, self._mac(payload, binding)):
             raise BadRequest(
                 "The cursor belongs to another query or was altered; use the nextCursor of this very query, unchanged."
             )
-        return _decoder.decode(payload)
+        return msgspec.json.decode(payload, type=shape)
 
     def _mac(self, payload: bytes, binding: bytes) -> bytes:
         # The payload is JSON without line ends, so the parts cannot run into each other.

@@ -9,7 +9,7 @@ import msgspec
 from xray_backend.blobs.base import BlobStore
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.errors import NotFound
-from xray_backend.query.cursor import CursorCodec, binding
+from xray_backend.query.cursor import CursorCodec, Position, StepPosition, binding
 from xray_backend.store.base import DataRecord, Json, Store
 
 __all__ = ["Content", "DataLink", "Reading", "TracePage", "TraceView"]
@@ -85,7 +85,7 @@ class Reading:
     ) -> TracePage:
         """List traces. Raises `BadRequest` if the cursor is of another list."""
         bound = binding(project_id, "traces list", [status, start_ms, end_ms])
-        after = None if cursor is None else self._cursors.decode(cursor, bound)
+        after = None if cursor is None else self._cursors.decode(cursor, bound, Position)
         page = self._store.traces(project_id, status=status, start_ms=start_ms, end_ms=end_ms, limit=limit, after=after)
         following = page.next_position
         return TracePage(page.documents, None if following is None else self._cursors.encode(following, bound))
@@ -93,15 +93,15 @@ class Reading:
     def trace(self, project_id: str, trace_id: str, *, cursor: str | None) -> TraceView:
         """Show a trace. Raises `NotFound` if there is none, `BadRequest` if the cursor is of another."""
         bound = binding(project_id, "steps of a trace", trace_id)
-        offset = 0 if cursor is None else self._cursors.decode(cursor, bound)[0]
+        after = None if cursor is None else self._cursors.decode(cursor, bound, StepPosition)
         trace = self._store.trace(project_id, trace_id)
         if trace is None:
             raise NotFound("This project has no such trace.")
-        found = self._store.steps_of(project_id, trace_id, limit=STEPS_PER_PAGE + 1, offset=offset)
-        steps = found[:STEPS_PER_PAGE]
-        data_ids = list(dict.fromkeys(_data_ids(steps)))
-        following = self._cursors.encode((offset + STEPS_PER_PAGE, ""), bound) if len(found) > len(steps) else None
-        return TraceView(trace, steps, self._store.data_of(project_id, trace_id, data_ids), following)
+        page = self._store.steps_of(project_id, trace_id, limit=STEPS_PER_PAGE, after=after)
+        data = self._store.data_of(project_id, trace_id, list(dict.fromkeys(_data_ids(page.documents))))
+        following = page.next_position
+        next_cursor = None if following is None else self._cursors.encode(following, bound)
+        return TraceView(trace, page.documents, data, next_cursor)
 
     def data(self, project_id: str, trace_id: str, data_id: str) -> DataLink:
         """Tell where a value is found. Raises `NotFound` if the trace has none of this id."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from xray_backend.ingest.schemas import merge_shapes
-from xray_backend.query.cursor import CursorCodec, binding
+from xray_backend.query.cursor import CursorCodec, Position, binding
 from xray_backend.query.filter import parse_filter
 from xray_backend.query.limits import QueryLimits
 from xray_backend.store.base import Collection, Json, Store
@@ -38,7 +38,7 @@ class Searching:
         """
         node = parse_filter(condition, collection, self._limits)
         bound = binding(project_id, collection, condition)
-        after = None if cursor is None else self._cursors.decode(cursor, bound)
+        after = None if cursor is None else self._cursors.decode(cursor, bound, Position)
         page = self._store.query(collection, project_id, node, limit=limit, after=after)
         following = page.next_position
         return page.documents, None if following is None else self._cursors.encode(following, bound)

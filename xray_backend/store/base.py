@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from xray_backend.query.cursor import Position, StepPosition
 from xray_backend.query.tree import Node
 
 __all__ = [
@@ -23,9 +24,9 @@ __all__ = [
     "Json",
     "KeyOwner",
     "Page",
-    "Position",
     "Project",
     "SchemaSighting",
+    "StepPage",
     "StepRecord",
     "Store",
     "TraceEvent",
@@ -37,9 +38,6 @@ Json: TypeAlias = bytes
 """One JSON document, encoded."""
 
 Collection = Literal["steps", "traces"]
-
-Position: TypeAlias = tuple[int, str]
-"""Where a page ended: the time in milliseconds and the `_id` of its last document."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +167,14 @@ class Page:
     next_position: Position | None
 
 
+@dataclass(frozen=True)
+class StepPage:
+    """Steps of one trace, and where the next page begins (None: this was the last)."""
+
+    documents: Sequence[Json]
+    next_position: StepPosition | None
+
+
 class Store(ABC):
     """Accounts, projects, keys, traces, steps, data records, schemas."""
 
@@ -254,8 +260,11 @@ class Store(ABC):
         """Find one trace."""
 
     @abstractmethod
-    def steps_of(self, project_id: str, trace_id: str, *, limit: int, offset: int) -> Sequence[Json]:
-        """List a trace's steps by `stepNumber` (null last), `timestamp`, `stepId`."""
+    def steps_of(self, project_id: str, trace_id: str, *, limit: int, after: StepPosition | None) -> StepPage:
+        """List a trace's steps by `stepNumber` (null last), `timestamp`, `stepId`.
+
+        From page to page, a step that does not change comes once, whatever is stored meanwhile.
+        """
 
     @abstractmethod
     def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:

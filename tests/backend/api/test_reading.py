@@ -86,6 +86,18 @@ def test_a_trace_shows_its_steps_by_number_a_thousand_a_page(recorded: Person) -
     assert_refused(recorded.call("GET", f"traces/t1?cursor={first['nextCursor']}"), 400)
 
 
+def test_steps_of_a_trace_come_once_each_while_others_are_recorded(somebody: Person) -> None:
+    long_id = "x" * 196
+    events = [step(f"{long_id}{number:04}", stepNumber=number) for number in range(1000, 2000)]
+    assert somebody.ingest(*events).status_code == 200
+    assert somebody.ingest(step("last", stepNumber=2**53)).status_code == 200
+    cursor = somebody.call("GET", "traces/trace-1").json()["nextCursor"]
+    assert somebody.ingest(*[step(f"new{number}", stepNumber=number) for number in range(300)]).status_code == 200
+    second = somebody.call("GET", f"traces/trace-1?cursor={cursor}").json()
+    assert [found["stepId"] for found in second["steps"]] == ["last"]
+    assert second["nextCursor"] is None
+
+
 def test_the_data_of_a_trace_are_those_that_its_steps_name(somebody: Person) -> None:
     named = [{"dataId": "d1", "type": "input", "key": "a"}, {"dataId": "gone", "type": None}]
     events = [step(artifacts=named), data("d1", content="x"), data("d2", content="y")]

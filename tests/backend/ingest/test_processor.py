@@ -29,7 +29,7 @@ def send(processor: Processor, *events: dict[str, Any], project: str = "p") -> W
 
 
 def steps(store: SqliteStore, project: str = "p") -> list[dict[str, Any]]:
-    return [json.loads(found) for found in store.steps_of(project, "t", limit=99, offset=0)]
+    return [json.loads(found) for found in store.steps_of(project, "t", limit=99, after=None).documents]
 
 
 def step(step_id: str, **fields: Any) -> dict[str, Any]:

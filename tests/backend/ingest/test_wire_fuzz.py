@@ -85,7 +85,7 @@ def test_exactly_the_good_events_of_a_batch_are_stored(
     processor = Processor(store)
     result = processor.process(processor.to_batch(project, parsed.events))
     assert result.stored == good
-    listed = [json.loads(found)["stepId"] for found in store.steps_of(project, "t", limit=99, offset=0)]
+    listed = [json.loads(found)["stepId"] for found in store.steps_of(project, "t", limit=99, after=None).documents]
     assert sorted(listed) == [f"good{n}" for n in range(good)]
 
 

@@ -7,18 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xray_backend.errors import BadRequest
-from xray_backend.query.cursor import CursorCodec, binding
+from xray_backend.query.cursor import CursorCodec, Position, binding
 
 SECRET = b"a secret of the server's"
-POSITION = (1768150521013, "6963d5fa208b19fda2c2d292")
+POSITION = Position(1768150521013, "6963d5fa208b19fda2c2d292")
 QUERY = binding("p1", "steps", {"filter": {"metadata.a": 1}})
 
 
 @given(ms=st.integers(-(2**53), 2**53), oid=st.text("0123456789abcdef", min_size=24, max_size=24))
 @settings(max_examples=100, deadline=None)
 def test_a_cursor_gives_back_its_position_in_every_process_with_the_secret(ms, oid):
-    text = CursorCodec(SECRET).encode((ms, oid), QUERY)
-    assert CursorCodec(SECRET).decode(text, QUERY) == (ms, oid)
+    text = CursorCodec(SECRET).encode(Position(ms, oid), QUERY)
+    assert CursorCodec(SECRET).decode(text, QUERY, Position) == (ms, oid)
     assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -36,12 +36,12 @@ def test_a_cursor_gives_back_its_position_in_every_process_with_the_secret(ms, o
 def test_a_cursor_of_another_query_is_refused(other):
     codec = CursorCodec(SECRET)
     with pytest.raises(BadRequest, match="belongs to another query"):
-        codec.decode(codec.encode(POSITION, QUERY), other)
+        codec.decode(codec.encode(POSITION, QUERY), other, Position)
 
 
 def test_a_cursor_of_another_server_is_refused():
     with pytest.raises(BadRequest, match="belongs to another query or was altered"):
-        CursorCodec(SECRET).decode(CursorCodec(b"another secret").encode(POSITION, QUERY), QUERY)
+        CursorCodec(SECRET).decode(CursorCodec(b"another secret").encode(POSITION, QUERY), QUERY, Position)
 
 
 def test_a_cursor_with_any_byte_altered_is_refused():
@@ -52,7 +52,7 @@ def test_a_cursor_with_any_byte_altered_is_refused():
         altered = bytearray(raw)
         altered[place] ^= 1
         with pytest.raises(BadRequest, match="altered"):
-            codec.decode(base64.urlsafe_b64encode(altered).decode().rstrip("="), QUERY)
+            codec.decode(base64.urlsafe_b64encode(altered).decode().rstrip("="), QUERY, Position)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_cursor_with_any_byte_altered_is_refused():
 )
 def test_a_text_that_was_never_a_cursor_is_refused_with_a_sentence(text):
     with pytest.raises(BadRequest, match="is not one of this server's"):
-        CursorCodec(SECRET).decode(text, QUERY)
+        CursorCodec(SECRET).decode(text, QUERY, Position)
 
 
 def test_a_cursor_shows_nothing_of_its_query():

@@ -78,7 +78,7 @@ def test_several_processes_may_make_the_same_file_and_write_to_it_at_once(tmp_pa
         _, errors = program.communicate(timeout=60)
         assert program.returncode == 0, errors
     store = SqliteStore(path)
-    assert len(store.steps_of("p", "t", limit=1000, offset=0)) == 5 * 20
+    assert len(store.steps_of("p", "t", limit=1000, after=None).documents) == 5 * 20
     document = {"type": "step", "stepName": "a", "stepNumber": 1, "artifacts": [], "metadata": {}}
     again = store.write(EventBatch("p", steps=[StepRecord("0-0", "t", "a", 1, 1e12, False, document)]))
     assert again.repeated == 1

@@ -217,7 +217,7 @@ def test_what_was_acknowledged_outlives_a_killed_process(tmp_path: Path, answers
     for name in acknowledged:
         trace_id = f"t{name.split('-')[0]}"
         assert store.data("p", trace_id, name) is not None
-    found = sum(len(store.steps_of("p", f"t{n}", limit=100_000, offset=0)) for n in range(4))
+    found = sum(len(store.steps_of("p", f"t{n}", limit=100_000, after=None).documents) for n in range(4))
     assert found >= 10 * len(acknowledged)
     assert found % 10 == 0
     store.close()
@@ -243,10 +243,10 @@ while len(refusals) < 5:  # the first may still make room, by moving the log int
     except Unavailable as error:
         refusals.append(f"{error.retry_after_seconds} {error.message}")
 print(refusals[-1])
-assert len(store.steps_of("p", "t", limit=10_000, offset=0)) == written > 10
+assert len(store.steps_of("p", "t", limit=10_000, after=None).documents) == written > 10
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 write(written)
-assert len(store.steps_of("p", "t", limit=10_000, offset=0)) == written + 1
+assert len(store.steps_of("p", "t", limit=10_000, after=None).documents) == written + 1
 store.close()
 print("recovered")
 """
@@ -261,5 +261,5 @@ def test_a_full_disk_is_said_to_be_one_and_writing_goes_on_when_there_is_room(tm
     assert said.startswith("2 The server's disk ")
     assert end == "recovered"
     store = SqliteStore(tmp_path / "store.db")
-    assert store.steps_of("p", "t", limit=1, offset=0)
+    assert store.steps_of("p", "t", limit=1, after=None).documents
     store.close()

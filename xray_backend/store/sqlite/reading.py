@@ -8,9 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from xray_backend.clock import iso
+from xray_backend.query.cursor import Position, StepPosition
 from xray_backend.query.sql import compile_condition
 from xray_backend.query.tree import Node
-from xray_backend.store.base import Collection, DataRecord, Json, Page, Position
+from xray_backend.store.base import Collection, DataRecord, Json, Page, StepPage
 from xray_backend.store.sqlite.readers import Readers
 
 __all__ = ["Reading"]
@@ -18,9 +19,9 @@ __all__ = ["Reading"]
 _TIME: Final[Mapping[Collection, str]] = {"steps": "timestamp_ms", "traces": "created_at_ms"}
 
 _STEPS_OF: Final = """
-SELECT CAST(steps.doc AS BLOB)
-FROM (SELECT rowid AS step FROM steps WHERE project_id = ? AND trace_id = ?
-      ORDER BY step_number IS NULL, step_number, timestamp_ms, step_id LIMIT ? OFFSET ?) AS page
+SELECT CAST(steps.doc AS BLOB), steps.step_number, steps.timestamp_ms, steps.step_id
+FROM (SELECT rowid AS step FROM steps WHERE {terms}
+      ORDER BY step_number IS NULL, step_number, timestamp_ms, step_id LIMIT ?) AS page
 JOIN steps ON steps.rowid = page.step
 ORDER BY steps.step_number IS NULL, steps.step_number, steps.timestamp_ms, steps.step_id
 """
@@ -91,9 +92,16 @@ class Reading:
         )
         return None if row is None else row[0]
 
-    def steps_of(self, project_id: str, trace_id: str, *, limit: int, offset: int) -> Sequence[Json]:
+    def steps_of(self, project_id: str, trace_id: str, *, limit: int, after: StepPosition | None) -> StepPage:
         """List a part of a trace's steps."""
-        return [row[0] for row in self._readers.all(_STEPS_OF, (project_id, trace_id, limit, offset))]
+        terms = _Terms(["project_id = ?", "trace_id = ?"], [project_id, trace_id])
+        if after is not None:
+            place = (after.step_number is None, after.step_number or 0, after.time_ms, after.step_id)
+            terms.add("(step_number IS NULL, coalesce(step_number, 0), timestamp_ms, step_id) > (?, ?, ?, ?)", *place)
+        rows = self._readers.all(_STEPS_OF.format(terms=" AND ".join(terms.sql)), (*terms.parameters, limit + 1))
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return StepPage([row[0] for row in rows], StepPosition(*rows[-1][1:]) if more and rows else None)
 
     def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
         """List the records of these data ids, by data id."""
@@ -138,7 +146,7 @@ class Reading:
         )
         more = len(rows) > limit
         rows = rows[:limit]
-        return Page([row[0] for row in rows], (rows[-1][1], rows[-1][2]) if more and rows else None)
+        return Page([row[0] for row in rows], Position(*rows[-1][1:]) if more and rows else None)
 
 
 def _schema(step_name: str, schema_hash: str, shape: bytes, last_seen_at_ms: int) -> Json:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from xray_backend.clock import now_ms
+from xray_backend.query.cursor import Position, StepPosition
 from xray_backend.query.tree import Node
 from xray_backend.store.base import (
     ApiKey,
@@ -15,8 +16,8 @@ from xray_backend.store.base import (
     Json,
     KeyOwner,
     Page,
-    Position,
     Project,
+    StepPage,
     Store,
     User,
     WriteResult,
@@ -117,8 +118,8 @@ class SqliteStore(Store):
     def trace(self, project_id: str, trace_id: str) -> Json | None:
         return self._reading.trace(project_id, trace_id)
 
-    def steps_of(self, project_id: str, trace_id: str, *, limit: int, offset: int) -> Sequence[Json]:
-        return self._reading.steps_of(project_id, trace_id, limit=limit, offset=offset)
+    def steps_of(self, project_id: str, trace_id: str, *, limit: int, after: StepPosition | None) -> StepPage:
+        return self._reading.steps_of(project_id, trace_id, limit=limit, after=after)
 
     def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
         return self._reading.data_of(project_id, trace_id, data_ids)
