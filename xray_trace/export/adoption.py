@@ -91,8 +91,8 @@ class Adopter:
     def _pack(self, name: str) -> None:
         """Make batches of a dead owner's journal, under that owner's name: doing it twice adds nothing."""
         packed = self._packer.pack(name, unframe(self._storage.read(name), damaged=True))
-        self._storage.remove(name)
-        self._packer.clear()
+        for done in (name, *packed.staged):
+            self._storage.remove(done)
         if self._is_former:
             self._stats.record(packed.expanded + packed.damaged + packed.lost_values - packed.own_events)
         self._count_lost(packed.damaged, "a record in the spool was damaged")

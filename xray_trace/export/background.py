@@ -104,13 +104,13 @@ class Background:
 
     def _pack_one(self, journal: Journal) -> None:
         packed = self._packer.pack(journal.name, journal.payloads())
-        self._pipeline.queue.retire(journal)
-        self._packer.clear()
+        items = self._ledger.settle_journal(journal.name, packed)
+        self._pipeline.queue.forget(journal)
         self._stats.record(packed.expanded + packed.damaged + packed.lost_values - packed.own_events)
         self._ledger.lost(packed.damaged, "a record could not be read")
         self._ledger.lost(packed.lost_values, "a value's file was gone from the spool")
         self._ledger.lost(packed.unkept, packed.objection)
-        self._add(packed.items)
+        self._add(items)
         self._pipeline.reporter.trace(f"packed {packed.expanded} items of {journal.name}")
 
     def _adopt_if_due(self) -> None:

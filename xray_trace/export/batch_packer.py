@@ -21,6 +21,8 @@ class Packed(NamedTuple):
     """What a journal came to."""
 
     items: list[Item]
+    staged: list[str]
+    """Files that can go when the journal does."""
     own_events: int
     """Records that carried an event of their own: what the caller counted, if it is this program."""
     expanded: int
@@ -48,7 +50,7 @@ class BatchPacker:
         self.expander = Expander(storage.destination, self._shelf.shelve)
 
     def pack(self, journal_name: str, payloads: Iterable[bytes | None]) -> Packed:
-        """Write the batches and blobs of these records; nothing is removed yet, see `clear`."""
+        """Write the batches and blobs of these records; nothing is removed yet."""
         events, own_events, damaged = self._expand(payloads)
         name = SpoolName.parse(journal_name)
         assert name is not None, "journals are named by SpoolName"
@@ -64,11 +66,8 @@ class BatchPacker:
                 unkept += len(batch)
         blobs = self._shelf.take_items()
         made = len(events) + len(blobs)
-        return Packed(items + blobs, own_events, made, damaged, self._shelf.take_lost(), unkept, objection)
-
-    def clear(self) -> None:
-        """Remove the staged files of what is packed; to be called once the journal is gone."""
-        self._shelf.clear()
+        staged = self._shelf.take_staged()
+        return Packed(items + blobs, staged, own_events, made, damaged, self._shelf.take_lost(), unkept, objection)
 
     def _expand(self, payloads: Iterable[bytes | None]) -> tuple[list[bytes], int, int]:
         events: list[bytes] = []

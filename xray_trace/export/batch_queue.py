@@ -68,9 +68,8 @@ class BatchQueue:
             journal.seal()
         return sealed
 
-    def retire(self, journal: Journal) -> None:
-        """Forget a journal whose records are kept elsewhere by now."""
-        self._storage.remove(journal.name)
+    def forget(self, journal: Journal) -> None:
+        """Do not collect this journal again; its records are seen to."""
         self._journals.pop(journal.name, None)
 
     def prepare(self) -> None:

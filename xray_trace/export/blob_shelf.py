@@ -30,7 +30,7 @@ class BlobShelf:
     def shelve(self, trace_id: str, part: Part) -> str | None:
         """Make a blob of the part's file and return its data id; None where the file is gone.
 
-        The staged file stays until `clear`: should the process die before the record is a batch, then whoever
+        The staged file stays as long as the journal: should the process die before the record is a batch, then whoever
         adopts the record must find it.
         """
         staged = part.blob or ""
@@ -70,11 +70,10 @@ class BlobShelf:
         lost, self._lost = self._lost, 0
         return lost
 
-    def clear(self) -> None:
-        """Remove the staged files whose blobs are made."""
+    def take_staged(self) -> list[str]:
+        """Return the staged files whose blobs were made since the last call; they can go when the journal does."""
         staged, self._staged = self._staged, []
-        for name in staged:
-            self._storage.remove(name)
+        return staged
 
     def _data_id(self, trace_id: str, part: Part, sha256: str) -> str:
         if part.data_id is not None and is_valid_id(part.data_id):

@@ -39,9 +39,8 @@ class DiskStorage(StorageAdapter):
         self._used_bytes = 0
         self._lock = threading.RLock()
 
-    @property
-    def is_durable(self) -> bool:
-        """Whether what is kept here outlives the process."""
+    def is_durable(self, name: str) -> bool:
+        """Tell whether what lies under the name outlives the process."""
         return True
 
     @property

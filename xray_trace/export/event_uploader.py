@@ -90,11 +90,12 @@ class EventUploader:
 
     def _replace(self, item: Item, batches: list[list[bytes]]) -> None:
         """Put other batches in the place of this one; they are written first, so that no moment has neither."""
-        for events in batches:
-            name = self._storage.new_name(BATCH)
-            self._storage.write(name, batch_body(events))
-            self._outbox.add(Item(name, is_blob=False, events=len(events)))
-        self._storage.remove(item.name)
+        others = [Item(self._storage.new_name(BATCH), False, len(events), item.journal) for events in batches]
+        for other, events in zip(others, batches, strict=True):
+            self._storage.write(other.name, batch_body(events))
+        self._ledger.replaced(item, others)
+        for other in others:
+            self._outbox.add(other)
 
 
 def _refused_events(body: bytes, answer: Answer) -> list[bytes]:

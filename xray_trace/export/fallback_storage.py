@@ -26,10 +26,9 @@ class FallbackStorage(StorageAdapter):
         self._second = second
         self._report = report
 
-    @property
-    def is_durable(self) -> bool:
-        """Whether what is kept here outlives the process, as far as the first storage takes it."""
-        return self._first.is_durable
+    def is_durable(self, name: str) -> bool:
+        """Tell whether what lies under the name outlives the process."""
+        return self._holder(name).is_durable(name)
 
     @property
     def used_bytes(self) -> int:

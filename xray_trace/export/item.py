@@ -13,3 +13,5 @@ class Item:
     is_blob: bool
     events: int
     """How many items of the statistics it stands for."""
+    journal: str | None = None
+    """The journal it came from, where that has to stay until this is gone."""

@@ -23,9 +23,8 @@ class MemoryStorage(StorageAdapter):
         self._used_bytes = 0
         self._lock = threading.RLock()
 
-    @property
-    def is_durable(self) -> bool:
-        """Whether what is kept here outlives the process."""
+    def is_durable(self, name: str) -> bool:
+        """Tell whether what lies under the name outlives the process."""
         return False
 
     @property

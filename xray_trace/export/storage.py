@@ -29,10 +29,9 @@ class StorageAdapter(ABC):
         """Return a name that nobody has used."""
         return str(SpoolName(self.destination, self.owner, self._next_sequence(), 0, suffix))
 
-    @property
     @abstractmethod
-    def is_durable(self) -> bool:
-        """Whether what is kept here outlives the process."""
+    def is_durable(self, name: str) -> bool:
+        """Tell whether what lies under the name outlives the process."""
 
     @property
     @abstractmethod

@@ -27,7 +27,8 @@ def drained(queue: BatchQueue) -> list[bytes]:
     found = []
     for journal in queue.collect():
         found += list(journal.payloads())
-        queue.retire(journal)
+        queue.forget(journal)
+        queue._storage.remove(journal.name)
     return found
 
 
