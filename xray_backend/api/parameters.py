@@ -1,5 +1,6 @@
 """Query parameters: each is checked, and described for the OpenAPI document beside its check."""
 
+import math
 import re
 from datetime import datetime
 from typing import Annotated
@@ -59,7 +60,7 @@ def time_ms(name: str) -> int | None:
     if raw is None:
         return None
     try:
-        ms = int(raw) if re.fullmatch(r"\d{1,15}", raw, re.ASCII) else to_ms(_moment(raw))
+        ms = float(raw) if re.fullmatch(r"\d{1,15}([.]\d{1,9})?", raw, re.ASCII) else to_ms(_moment(raw))
     except msgspec.ValidationError:
         ms = -1
     if not 0 <= ms <= LAST_MS:
@@ -67,7 +68,7 @@ def time_ms(name: str) -> int | None:
             f"The parameter {name} must be milliseconds since 1970 or an ISO 8601 time with an offset, "
             "like 2026-01-11T16:54:53Z."
         )
-    return round(ms)
+    return math.floor(ms)  # as stored times are, so that the time of a trace finds this trace
 
 
 def _moment(raw: str) -> datetime:

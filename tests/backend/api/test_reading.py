@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.backend.api.events import NOW_MS, data, step, trace_failure, trace_start, trace_success
+from tests.backend.api.events import NOW, NOW_MS, data, step, trace_failure, trace_start, trace_success
 from tests.backend.server import Person, Server, assert_refused, new_person
 
 
@@ -49,6 +49,13 @@ def test_traces_are_narrowed_by_status_and_time(recorded: Person) -> None:
     assert ids(recorded.call("GET", f"traces?endDate={NOW_MS + 1000}")) == ["t1", "t0"]
     between = "traces?startDate=2026-01-11T16:55:23.013Z&endDate=2026-01-11T17:55:24.013%2B01:00"
     assert ids(recorded.call("GET", between)) == ["t3", "t2"]
+
+
+def test_the_time_of_a_trace_finds_it_also_where_it_has_a_fraction(somebody: Person) -> None:
+    assert somebody.ingest(trace_start("t", createdAt=NOW_MS + 0.7)).status_code == 200
+    for time in (f"{NOW_MS}.7", f"{NOW_MS}", "2026-01-11T16:55:21.0137Z", NOW):
+        assert ids(somebody.call("GET", f"traces?startDate={time}&endDate={time}")) == ["t"]
+    assert ids(somebody.call("GET", f"traces?startDate={NOW_MS + 1}")) == []
 
 
 @pytest.mark.parametrize(
