@@ -95,7 +95,7 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         "register_by_address": config.register_rate_per_address,
     }
     metrics = Metrics()
-    processor = Processor(store)
+    processor = Processor(store, metrics)
     bus = InlineBus(processor.process)
     cursors = CursorCodec(config.jwt_secret.encode())
     return Services(

@@ -19,6 +19,12 @@ class Metrics:
         self._rejected = Counter(
             "xray_ingest_rejected_total", "What was refused, by reason.", ["reason"], registry=self.registry
         )
+        self._documents = Counter(
+            "xray_store_documents_total",
+            "Steps and data records that came to the store, by whether they were there already.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._requests = Histogram(
             "xray_request_duration_seconds",
             "How long requests took.",
@@ -36,6 +42,11 @@ class Metrics:
         if events:
             self._events.labels("rejected").inc(events)
             self._rejected.labels(reason).inc(events)
+
+    def count_stored(self, *, new: int, repeated: int) -> None:
+        """Count documents that came to the store; of those that were there already, the first is kept."""
+        self._documents.labels("new").inc(new)
+        self._documents.labels("repeated").inc(repeated)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; the route is its pattern, never the path itself, so that labels stay few."""

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 __all__ = ["DataDocument", "SchemaDocument", "StepDocument", "TraceDocument"]
 
@@ -18,8 +19,8 @@ class TraceDocument(msgspec.Struct, rename="camel"):
     success_metadata: dict[str, Any]
     failure_metadata: dict[str, Any]
     created_at: str
-    ended_at: str | None
-    name: str | None = None
+    ended_at: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
     version: int = msgspec.field(name="__v", default=0)
 
 
@@ -28,8 +29,8 @@ class ArtifactDocument(msgspec.Struct, rename="camel"):
 
     object_id: str = msgspec.field(name="_id")
     data_id: str
-    type: Literal["input", "output"] | None = None
-    key: str | None = None
+    type: Literal["input", "output"] | None
+    key: str | UnsetType = UNSET
 
 
 class StepDocument(msgspec.Struct, rename="camel"):
@@ -45,11 +46,11 @@ class StepDocument(msgspec.Struct, rename="camel"):
     artifacts: list[ArtifactDocument]
     metadata: dict[str, Any]
     timestamp: str
-    parent_step_id: str | None = None
-    duration_ms: float | None = None
-    inputs: dict[str, Any] | None = None
-    output: dict[str, Any] | None = None
-    pending: bool | None = None
+    parent_step_id: str | UnsetType = UNSET
+    duration_ms: float | UnsetType = UNSET
+    inputs: dict[str, Any] | UnsetType = UNSET
+    output: dict[str, Any] | UnsetType = UNSET
+    pending: bool | UnsetType = UNSET
     version: int = msgspec.field(name="__v", default=0)
 
 
@@ -63,9 +64,9 @@ class DataDocument(msgspec.Struct, rename="camel"):
     key: str
     metadata: dict[str, Any]
     data_path: str
-    content_type: str | None = None
-    size_bytes: int | None = None
-    sha256: str | None = None
+    content_type: str | None
+    size_bytes: int | None
+    sha256: str | None
     version: int = msgspec.field(name="__v", default=0)
 
 

@@ -21,6 +21,7 @@ from xray_backend.ingest.shapes import (
     TraceSuccess,
 )
 from xray_backend.ingest.times import Time, to_ms
+from xray_backend.metrics import Metrics
 from xray_backend.store.base import (
     DataRecord,
     EventBatch,
@@ -37,10 +38,11 @@ __all__ = ["Processor"]
 class Processor:
     """The last stage before the store; the same behind the API and behind a queue."""
 
-    def __init__(self, store: Store, clock: Callable[[], int] = now_ms, memory: SchemaMemory | None = None) -> None:
+    def __init__(self, store: Store, metrics: Metrics, clock: Callable[[], int] = now_ms) -> None:
         self._store = store
+        self._metrics = metrics
         self._clock = clock
-        self._memory = memory or SchemaMemory()
+        self._memory = SchemaMemory()
 
     def to_batch(self, project_id: str, events: Iterable[Event]) -> EventBatch:
         """Sort checked events by what they become; the project is the caller's, whatever the events say."""
@@ -62,6 +64,7 @@ class Processor:
         result = self._store.write(dataclasses.replace(batch, schemas=due))
         if due:
             self._memory.remember(batch.project_id, due)
+        self._metrics.count_stored(new=result.stored, repeated=result.repeated)
         return result
 
     def _sightings(self, steps: Iterable[StepRecord]) -> list[SchemaSighting]:

@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from werkzeug.routing import Map
 
 from tests.backend.api.conftest import UI_ORIGIN
-from tests.backend.api.events import step
+from tests.backend.api.events import data, step, step_error, trace_start, trace_success
 from tests.backend.server import Person, Server, assert_refused
 from xray_backend.app import create_app
 from xray_backend.config import load_config, located
@@ -36,6 +37,14 @@ def test_metrics_count_what_was_taken_and_what_was_refused(server: Server, perso
     person.ingest(step("counted"), step(".."), step("counted-too"))
     after = [metric(server, line) for line in (accepted, rejected, requests_line)]
     assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1]
+
+
+def test_metrics_count_what_was_there_already(server: Server, somebody: Person) -> None:
+    new, repeated = 'xray_store_documents_total{outcome="new"}', 'xray_store_documents_total{outcome="repeated"}'
+    before = metric(server, new), metric(server, repeated)
+    for _ in range(2):
+        assert somebody.ingest(step(), data(), trace_start()).status_code == 200
+    assert (metric(server, new), metric(server, repeated)) == (before[0] + 2, before[1] + 2)
 
 
 def test_metrics_name_routes_and_never_what_clients_sent(server: Server, person: Person) -> None:
@@ -191,6 +200,30 @@ def test_the_openapi_document_describes_every_route_and_how_each_is_refused(
                 assert {"401", "503"} <= statuses
             if "requestBody" in operation:
                 assert {"400", "413"} <= statuses
+
+
+def test_answers_have_the_shapes_that_the_openapi_document_gives_them(
+    document: dict[str, Any], somebody: Person
+) -> None:
+    named = [{"dataId": "d", "type": "input", "key": "k"}, {"dataId": "none"}]
+    full = step("full", artifacts=named, parentStepId="p", durationMs=1, inputs={"a": {"type": "int"}}, output={})
+    events = [trace_start("bare"), trace_success(), full, step(pending=True), step_error("e", stepName=None), data("d")]
+    assert somebody.ingest(*events).json() == {"success": True}
+    project = "/api/v1/projects/{projectId}"
+    for method, path, body in (
+        ("get", "", None),
+        ("get", "/keys", None),
+        ("get", "/traces", None),
+        ("get", "/traces/{traceId}", None),
+        ("get", "/traces/{traceId}/data/{dataId}", None),
+        ("post", "/query", {"filter": {}}),
+        ("post", "/traces/query", {"filter": {}, "limit": 1}),
+        ("get", "/schemas", None),
+    ):
+        answered = somebody.call(method, path.format(traceId="trace-1", dataId="d").lstrip("/"), json=body)
+        responses = document["paths"][project + path][method]["responses"]
+        schema = responses[str(answered.status_code)]["content"]["application/json"]["schema"]
+        Draft202012Validator({**schema, "components": document["components"]}).validate(answered.json())
 
 
 def test_the_documentation_page_loads_everything_from_this_server(server: Server) -> None:

@@ -11,6 +11,7 @@ from xray_backend.errors import Unavailable
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
 from xray_backend.ingest.wire import parse_ingest
+from xray_backend.metrics import Metrics
 from xray_backend.store.base import EventBatch, WriteResult
 from xray_backend.store.sqlite.store import SqliteStore
 
@@ -50,7 +51,7 @@ def test_a_step_is_stored_with_all_its_fields_and_an_id_for_each_artifact(store:
         inputs={"a": {"type": "list", "length": 0, "bytes": 2}},
         output={"type": "str"},
     )
-    send(Processor(store), given)
+    send(Processor(store, Metrics()), given)
     (found,) = steps(store)
     ids = [found.pop("_id"), *(artifact.pop("_id") for artifact in found["artifacts"])]
     assert len(set(ids)) == 3
@@ -62,7 +63,7 @@ def test_a_step_is_stored_with_all_its_fields_and_an_id_for_each_artifact(store:
 def test_errors_are_steps_of_their_type_and_may_have_no_name(store: SqliteStore) -> None:
     error = {"traceId": "t", "timestamp": 1, "metadata": {"error": "no", "errorType": "ValueError"}}
     send(
-        Processor(store),
+        Processor(store, Metrics()),
         {**error, "type": "step-error", "stepId": "a", "stepName": "rank", "stepNumber": 2},
         {**error, "type": "step-error", "stepId": "b"},
         {**error, "type": "trace-error", "stepId": "c"},
@@ -77,7 +78,7 @@ def test_errors_are_steps_of_their_type_and_may_have_no_name(store: SqliteStore)
 
 
 def test_a_pending_step_says_so_until_its_final_event_comes(store: SqliteStore) -> None:
-    processor = Processor(store)
+    processor = Processor(store, Metrics())
     send(processor, step("s1", pending=True), step("s2", pending=False))
     assert [found.get("pending") for found in steps(store)] == [True, None]
     error = {"type": "step-error", "stepId": "s1", "traceId": "t", "timestamp": 1, "metadata": {"error": "ended"}}
@@ -88,7 +89,7 @@ def test_a_pending_step_says_so_until_its_final_event_comes(store: SqliteStore) 
 
 def test_a_traces_start_and_end_become_one_document(store: SqliteStore) -> None:
     send(
-        Processor(store),
+        Processor(store, Metrics()),
         {"type": "trace-success", "traceId": "t", "endedAt": 9, "successMetadata": {"id": 1}, "metadata": {"late": 1}},
         {"type": "trace-start", "traceId": "t", "createdAt": 5, "name": "discovery", "metadata": {"useCase": "x"}},
     )
@@ -103,7 +104,7 @@ def test_a_traces_start_and_end_become_one_document(store: SqliteStore) -> None:
 def test_inline_content_is_stored_decoded(store: SqliteStore) -> None:
     data = {"type": "data", "traceId": "t", "key": "k", "contentType": "x/y"}
     send(
-        Processor(store),
+        Processor(store, Metrics()),
         {**data, "dataId": "a", "content": "AP8=", "contentEncoding": "base64"},
         {**data, "dataId": "b", "content": "é"},
         {**data, "dataId": "c", "sizeBytes": 7},
@@ -128,7 +129,7 @@ class Recorder(SqliteStore):
 def test_a_steady_stream_writes_no_shapes_but_for_a_refresh_now_and_then(tmp_path: Path) -> None:
     now = [0]
     store = Recorder(tmp_path / "store.db")
-    processor = Processor(store, lambda: now[0])
+    processor = Processor(store, Metrics(), lambda: now[0])
     for n in range(50):
         send(processor, step(f"a{n}", metadata={"n": n}), step(f"b{n}", metadata={"n": -n}), step(f"c{n}"))
     assert store.shapes == 1
@@ -142,7 +143,7 @@ def test_a_steady_stream_writes_no_shapes_but_for_a_refresh_now_and_then(tmp_pat
 
 def test_a_shape_whose_write_failed_is_written_the_next_time(tmp_path: Path) -> None:
     store = Recorder(tmp_path / "store.db")
-    processor = Processor(store)
+    processor = Processor(store, Metrics())
     store.away = True
     with pytest.raises(Unavailable):
         send(processor, step("s1", metadata={"n": 1}))

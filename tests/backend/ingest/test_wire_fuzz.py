@@ -16,6 +16,7 @@ from xray_backend.ingest.presign import parse_presign, parse_presign_batch
 from xray_backend.ingest.processor import Processor
 from xray_backend.ingest.strict_json import parse_object
 from xray_backend.ingest.wire import parse_ingest
+from xray_backend.metrics import Metrics
 from xray_backend.store.sqlite.store import SqliteStore
 
 LIMITS = Limits()
@@ -82,7 +83,7 @@ def test_exactly_the_good_events_of_a_batch_are_stored(
     order = data.draw(st.permutations(events))
     parsed = parse_ingest(json.dumps({"events": order}).encode(), LIMITS, project)
     assert [order[rejected.index] in [*wrong, *bad] for rejected in parsed.rejected] == [True] * len(parsed.rejected)
-    processor = Processor(store)
+    processor = Processor(store, Metrics())
     result = processor.process(processor.to_batch(project, parsed.events))
     assert result.stored == good
     listed = [json.loads(found)["stepId"] for found in store.steps_of(project, "t", limit=99, after=None).documents]
@@ -93,7 +94,7 @@ def test_exactly_the_good_events_of_a_batch_are_stored(
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_taken_can_be_stored_and_read(store: SqliteStore, value: Any, field: str) -> None:
     parsed = parse_ingest(json.dumps({"events": [DATA, {**STEP, field: value}]}).encode(), LIMITS, "q")
-    processor = Processor(store)
+    processor = Processor(store, Metrics())
     processor.process(processor.to_batch("q", parsed.events))
     assert all(rejected.error.endswith(".") for rejected in parsed.rejected)
     assert store.data("q", "t", "d") is not None
