@@ -1,6 +1,7 @@
 """Transport: HTTP to the server and to presigned URLs; foreign errors end here and become answers."""
 
 import asyncio
+import io
 import ipaddress
 import time
 import urllib.request
@@ -42,9 +43,10 @@ class Transport:
 
     async def post(self, path: str, body: bytes) -> Answer:
         """Send JSON to the server, with the key."""
-        headers = {"x-api-key": self._key, "Content-Type": "application/json"}
+        headers = {"x-api-key": self._key, "Content-Type": "application/json", "Content-Length": str(len(body))}
         timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
-        return await self._request("POST", self._base_url + path, headers, body, timeout)
+        content = _chunks(io.BytesIO(body))  # aiohttp warns about bytes over 1 MiB, and warnings may be errors
+        return await self._request("POST", self._base_url + path, headers, content, timeout)
 
     async def put(self, url: str, file: BinaryIO, content_type: str, size_bytes: int) -> Answer:
         """Stream the rest of the file to a presigned URL, without the key, wherever that URL leads."""
@@ -66,7 +68,7 @@ class Transport:
         method: str,
         url: str,
         headers: dict[str, str],
-        body: bytes | AsyncIterator[bytes],
+        body: AsyncIterator[bytes],
         timeout: aiohttp.ClientTimeout,
         skip_headers: tuple[str, ...] = (),
     ) -> Answer:
