@@ -97,7 +97,7 @@ MIGRATIONS: Final = (_FIRST,)
 def migrate(path: Path) -> None:
     """Bring the file to the newest version, making it where it is missing. Several processes may do so at once.
 
-    Raises `ConfigurationError` if a newer program wrote it.
+    Raises `ConfigurationError` if a newer program or another one wrote it.
     """
     connection = open_connection(path)
     try:
@@ -122,7 +122,12 @@ def _apply(connection: sqlite3.Connection, path: Path) -> None:
     """Run the missing scripts in one transaction; the version is read again, another process may have been first."""
     connection.execute("BEGIN EXCLUSIVE")
     try:
-        for script in MIGRATIONS[_version(connection, path) :]:
+        version = _version(connection, path)
+        if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+            raise ConfigurationError(
+                f"The database {path} was made by another program. Point XRAY_STORE_URL at another file."
+            )
+        for script in MIGRATIONS[version:]:
             for statement in script.split(";"):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
