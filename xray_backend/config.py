@@ -37,6 +37,7 @@ class Config:
     """Signs tokens and blob URLs; empty until the one kept in the data directory was read."""
 
     threads: int = 16  # ingest requests wait for the disk together; more threads make larger groups, not faster ones
+    stall_seconds: float = 30.0  # who changes from one network to another is back by then; a thread waits no longer
     cors_origins: tuple[str, ...] = ()
     registration_open: bool = True
     trusted_proxies: tuple[IpNetwork, ...] = ()
@@ -175,6 +176,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "public_base_url": ("XRAY_PUBLIC_BASE_URL", _base_url),
     "jwt_secret": ("XRAY_JWT_SECRET", _secret),
     "threads": ("XRAY_THREADS", _whole(1, 256)),
+    "stall_seconds": ("XRAY_STALL_SECONDS", _seconds),
     "cors_origins": ("XRAY_CORS_ORIGINS", _origins),
     "registration_open": ("XRAY_REGISTRATION_OPEN", _flag),
     "trusted_proxies": ("XRAY_TRUSTED_PROXIES", _networks),

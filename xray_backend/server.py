@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -21,20 +22,30 @@ KEEP_ALIVE_SECONDS = 30  # longer than the SDK's pause between two batches, so t
 BACKLOG = 512  # connections that wait while all threads work
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Listen on an address; port 0 takes a free one. Raises `ConfigurationError` if that cannot be."""
+def bind(host: str, port: int, stall_seconds: float) -> socket.socket:
+    """Listen on an address; port 0 takes a free one. Raises `ConfigurationError` if that cannot be.
+
+    Reading from a connection and writing to it give up when nothing moves for `stall_seconds`.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):  # which connections inherit
+            listener.setsockopt(socket.SOL_SOCKET, direction, _timeval(stall_seconds))
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
         reason = error.strerror or "it cannot be used"
         raise ConfigurationError(f"The server cannot listen on {host} port {port}: {reason}.") from None
     return listener
+
+
+def _timeval(seconds: float) -> bytes:
+    whole = int(seconds)
+    return struct.pack("@ll", whole, int((seconds - whole) * 1_000_000))
 
 
 class _Arbiter(Arbiter):

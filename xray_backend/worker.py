@@ -22,21 +22,30 @@ class Readable(Protocol):
 
 
 class RequestInput:
-    """A request's body whose framing, where it is broken, is an `OSError` like any other way to break off."""
+    """A request's body; broken framing and a client that stalls are an `OSError` like any other way to break off."""
 
     def __init__(self, source: Readable) -> None:
         self._source = source
+        self._broke_off = False
 
     def read(self, size: int = -1) -> bytes:
         """Return some bytes, none at the end. Raises `OSError` if the body breaks off."""
+        if self._broke_off:  # nobody waits for a stalled client twice
+            raise OSError("the request body broke off")
         try:
             return self._source.read(size)
-        except ParseException as error:
-            raise OSError("the request body is not framed as HTTP says") from error
+        except (ParseException, OSError) as error:
+            self._broke_off = True
+            raise OSError("the request body broke off") from error
 
 
 class Worker(ThreadWorker):
     """Serves the application."""
+
+    def init_process(self) -> None:
+        """Serve until told to stop."""
+        self.log.error_log.addFilter(_is_news)
+        super().init_process()
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that never reached the application, or whose answer broke off."""
@@ -53,6 +62,11 @@ class Worker(ThreadWorker):
             client.sendall(head.encode("ascii") + content)
         except OSError as error:  # whoever sent this is gone
             _LOG.debug("request %s could not be answered: %s", request_id, error)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell whether a line belongs in the log; that a client stalled does not."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
 
 
 def _refusal(error: BaseException) -> tuple[int, str, str]:

@@ -1,9 +1,12 @@
 """What was acknowledged is there, and what cannot be kept is refused, whatever happens to the process or the disk."""
 
+import socket
 import sys
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -66,6 +69,25 @@ def test_what_was_acknowledged_is_there_after_the_server_was_killed(tmp_path: Pa
     with Server(tmp_path) as server:
         assert len(recorders.acknowledged) >= 50
         assert stored(replace(person, server=server), recorders.acknowledged) == set(recorders.acknowledged)
+
+
+def test_clients_that_stall_do_not_keep_the_others_out(tmp_path: Path) -> None:
+    with Server(tmp_path, XRAY_THREADS="2", XRAY_STALL_SECONDS="0.3") as server:
+        person = new_person(server)
+        address = urlsplit(server.base_url)
+        head = (
+            f"POST /api/v1/ingest HTTP/1.1\r\nHost: x\r\nx-api-key: {person.key}\r\nContent-Type: application/json\r\n"
+        )
+        with ExitStack() as stalled:
+            for sent in ("GET /health HT", head, head + "Content-Length: 100\r\n\r\n{"):
+                for _ in range(2):
+                    client = socket.create_connection((address.hostname, address.port), timeout=60)
+                    stalled.enter_context(client).sendall(sent.encode())
+            assert server.call("GET", "/health").status_code == 200
+            assert b"broke off" in client.recv(4096)
+        assert person.ingest(step()).status_code == 200
+    assert "Error" not in server.output
+    assert "Traceback" not in server.output
 
 
 def test_a_full_disk_is_503_and_recording_goes_on_when_there_is_room_again(tmp_path: Path) -> None:
