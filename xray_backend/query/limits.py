@@ -21,6 +21,10 @@ class QueryLimits:
     max_values: int = 5000
     """In the whole filter, nested ones included; with each bound twice, still below SQLite's 32,766 parameters."""
 
+    max_text_bytes: int = 256 * 1024
+    """Of all strings in the filter together: as large as an event, so that any stored value can be asked for. What
+    goes into the query is a multiple of it, by the length of the paths."""
+
     max_path_parts: int = 51
     """The stored field and then as many keys as metadata may be deep."""
 

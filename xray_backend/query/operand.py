@@ -28,6 +28,7 @@ class OperandReader:
     def __init__(self, limits: QueryLimits) -> None:
         self._limits = limits
         self._left = limits.max_values
+        self._text_bytes_left = limits.max_text_bytes
 
     def read(self, path: Path, value: object) -> Value:
         """Return what the path is compared with. Raises `BadRequest` if that cannot be."""
@@ -57,7 +58,7 @@ class OperandReader:
         if isinstance(value, int):
             return _checked_integer(where, value)
         if isinstance(value, str):
-            return _checked_string(where, value)
+            return self._checked_string(where, value)
         if depth > self._limits.max_depth:
             raise BadRequest(f"The value for '{where}' is nested more than {self._limits.max_depth} levels deep.")
         if isinstance(value, list):
@@ -65,7 +66,8 @@ class OperandReader:
             return [self._checked(where, item, depth + 1) for item in value]
         if isinstance(value, dict):
             return {
-                _checked_string(where, str(key)): self._checked(where, item, depth + 1) for key, item in value.items()
+                self._checked_string(where, str(key)): self._checked(where, item, depth + 1)
+                for key, item in value.items()
             }
         raise BadRequest(f"The value for '{where}' is not a JSON value.")
 
@@ -78,20 +80,21 @@ class OperandReader:
         if len(values) > self._limits.max_list_length:
             raise BadRequest(f"A list for '{where}' holds more than {self._limits.max_list_length} values.")
 
+    def _checked_string(self, where: str, value: str) -> str:
+        try:
+            self._text_bytes_left -= len(value.encode())
+        except UnicodeEncodeError:
+            raise BadRequest(f"A string for '{where}' holds half of a surrogate pair, which is no character.") from None
+        if self._text_bytes_left < 0:
+            raise BadRequest(f"The strings of the filter have more than {self._limits.max_text_bytes} bytes together.")
+        return value
+
 
 def _checked_integer(where: str, value: int) -> int:
     if not -_LARGEST_INTEGER - 1 <= value <= _LARGEST_INTEGER:
         raise BadRequest(
             f"An integer for '{where}' has more than 64 bits; such integers are stored as strings: ask for the string."
         )
-    return value
-
-
-def _checked_string(where: str, value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise BadRequest(f"A string for '{where}' holds half of a surrogate pair, which is not Unicode text.") from None
     return value
 
 

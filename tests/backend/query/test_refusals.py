@@ -79,7 +79,7 @@ def test_a_filter_that_says_nothing_sensible_is_refused_with_a_sentence(filter, 
 
 
 LIMITS = QueryLimits(
-    max_depth=3, max_clauses=4, max_list_length=5, max_values=8, max_path_parts=4, max_path_bytes=40
+    max_depth=3, max_clauses=4, max_list_length=5, max_values=8, max_text_bytes=30, max_path_parts=4, max_path_bytes=40
 )  # fmt: skip
 OVER_LIMITS = [
     ({"$and": [{"$and": [{"$and": [{"metadata.a": 1}]}]}]}, "filter is nested more than 3 levels"),
@@ -90,6 +90,8 @@ OVER_LIMITS = [
     ({"metadata.a": [1] * 6}, "more than 5 values"),
     ({"metadata.a": {"$in": [1] * 5}, "metadata.b": {"$in": [1] * 5}}, "The filter holds more than 8 values"),
     ({"timestamp": {"$in": [1] * 5, "$nin": [2] * 5}}, "The filter holds more than 8 values"),
+    ({"metadata.a": {"$in": ["é" * 8, "x" * 15]}}, "more than 30 bytes together"),
+    ({"metadata.a": {"x" * 16: 1}, "metadata.b": "x" * 15}, "more than 30 bytes together"),
     ({"metadata.a.b.c.d": 1}, "more than 4 parts"),
     ({"metadata." + "é" * 16: 1}, "longer than 40 bytes"),
 ]
