@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from xray_trace.errors import ConfigError
+from xray_trace.guard import from_signal_handler
+from xray_trace.ids import is_valid_id
 
 __all__ = ["Config", "Redact", "load_config"]
 
@@ -18,6 +20,7 @@ Redact = Callable[[str, object], bool]
 
 DEFAULT_BASE_URL = "http://localhost:3000"
 CREDENTIALS_PATH = Path("~/.xray-trace/credentials.json")
+_LONGEST_PROJECT_ID = 160  # a trace's id is the project's and a UUID, and has 200 characters at most
 DEFAULT_REDACTED_NAMES = (
     "password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "authorization", "cookie",
     "credential", "credentials", "private_key", "session_id", "access_key",
@@ -72,14 +75,26 @@ def load_config(options: Mapping[str, object], environ: Mapping[str, str] = os.e
         warnings.append(f"xray_trace has no option {name!r}; it is ignored")
     for name in sorted(known):
         for source, raw in _sources(name, options, environ):
-            try:
-                chosen[name] = _PARSERS[name](raw)
+            flaw = _try_to_choose(chosen, name, raw)
+            if flaw is None:
                 break
-            except (ConfigError, ValueError, TypeError, OverflowError) as error:
-                warnings.append(f"{source} cannot be used: {error}; the default is taken")
-    if "api_key" not in chosen and "base_url" not in chosen:
-        chosen.update(_local_credentials())
+            warnings.append(f"{source} cannot be used: {flaw}; the default is taken")
+    if not _sources("api_key", options, environ) and not _sources("base_url", options, environ):
+        chosen = {**_local_credentials(), **chosen}
     return Config(**chosen, warnings=tuple(warnings))
+
+
+def _try_to_choose(chosen: dict[str, Any], name: str, raw: object) -> str | None:
+    """Take the value, or return what is wrong in our own words: a library's may repeat a value that is secret."""
+    try:
+        chosen[name] = _PARSERS[name](raw)
+    except ConfigError as error:
+        return str(error)
+    except Exception as error:  # an object that was given may raise anything when it is asked
+        if from_signal_handler(error):
+            raise
+        return f"reading it raised {type(error).__name__}"
+    return None
 
 
 def _sources(name: str, options: Mapping[str, object], environ: Mapping[str, str]) -> list[tuple[str, object]]:
@@ -106,7 +121,7 @@ def _local_credentials() -> dict[str, str]:
         return {
             "api_key": _secret(found["apiKey"]),
             "base_url": _url(found["baseUrl"]),
-            "project_id": _text(found["projectId"]),
+            "project_id": _project_id(found["projectId"]),
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ConfigError):
         return {}
@@ -135,17 +150,29 @@ def _url(raw: object) -> str:
     from urllib.parse import urlsplit  # see `_spool_root`
 
     text = _text(raw).rstrip("/")
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        text.encode()  # a lone surrogate is refused
+        parts = urlsplit(text)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or not text.isprintable() or " " in text:
         raise ConfigError("it must be a URL like https://host:port")
     if parts.username or parts.password:
         raise ConfigError("it must not hold a user name or password")
     return text
 
 
+def _project_id(raw: object) -> str:
+    text = _text(raw)
+    if len(text) > _LONGEST_PROJECT_ID or not is_valid_id(text):
+        raise ConfigError("it must be letters, digits and _ . : - only, as the server shows it")
+    return text
+
+
 def _boolean(raw: object) -> bool:
-    if isinstance(raw, bool):
-        return raw
+    if type(raw) is bool or (type(raw) is int and raw in (0, 1)):
+        return bool(raw)
     word = _text(raw).lower()
     if word in {"1", "true", "yes", "on"}:
         return True
@@ -158,7 +185,10 @@ def _number(low: float, high: float) -> Callable[[object], float]:
     def parse(raw: object) -> float:
         if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
             raise ConfigError("it must be a number")
-        number = float(raw)
+        try:
+            number = float(raw)
+        except ValueError:
+            raise ConfigError("it must be a number") from None
         if not low <= number <= high:
             raise ConfigError(f"it must be from {low:g} to {high:g}")
         return number
@@ -179,7 +209,13 @@ def _integer(low: int, high: int) -> Callable[[object], int]:
 def _path(raw: object) -> Path:
     if isinstance(raw, os.PathLike):
         raw = os.fspath(raw)
-    return Path(_text(raw)).expanduser().absolute()
+    text = _text(raw)
+    if "\0" in text:
+        raise ConfigError("it must be the path of a directory")
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ConfigError("its home directory is not known") from None
 
 
 def _redact(raw: object) -> tuple[str, ...] | Redact:
@@ -194,7 +230,7 @@ def _redact(raw: object) -> tuple[str, ...] | Redact:
 _PARSERS: dict[str, Callable[[object], object]] = {
     "api_key": _secret,
     "base_url": _url,
-    "project_id": _text,
+    "project_id": _project_id,
     "enabled": _boolean,
     "debug": _boolean,
     "batch_interval_seconds": _number(0.01, 3600),

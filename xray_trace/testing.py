@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from xray_trace.capture.capturer import Capturer
-from xray_trace.config import Config
+from xray_trace.config import load_config
+from xray_trace.errors import ConfigError
 from xray_trace.events import LateValue, Part, Record
 from xray_trace.export.expander import Expander
 from xray_trace.guard import Guard
@@ -46,10 +47,15 @@ class RecordedStep:
 
 
 class MemoryTracer(BaseTracer):
-    """Records everything and sends nothing; large values are encoded at once."""
+    """Records everything and sends nothing; large values are encoded at once.
+
+    The options are those of `Tracer`; the environment is not asked. Raises ConfigError if one cannot be used.
+    """
 
     def __init__(self, **options: Any) -> None:
-        config = Config(**options)
+        config = load_config({"api_key": "memory", **options}, environ={})
+        if config.warnings:
+            raise ConfigError(config.warnings[0])
         self._stats = Stats()
         self._sink = _MemorySink(self._stats)
         self.guard = Guard(self._stats.swallow_one, lambda line: None)
