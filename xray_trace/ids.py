@@ -42,9 +42,9 @@ def new_trace_id(project_id: str | None) -> str:
     return f"{project_id}-{uuid.uuid4()}" if project_id else str(uuid.uuid4())
 
 
-def is_valid_id(text: str) -> bool:
-    """Tell whether the server takes this text as an id (the rule is the wire contract's)."""
-    return _VALID.fullmatch(text) is not None
+def is_valid_id(text: object) -> bool:
+    """Tell whether the server takes this as an id (the rule is the wire contract's)."""
+    return isinstance(text, str) and _VALID.fullmatch(text) is not None
 
 
 def derive_data_id(destination: str, trace_id: str, content_type: str, sha256_hex: str) -> str:

@@ -41,7 +41,9 @@ class BaseTracer(ABC):
         recorder = self.recorder
         if recorder is None:
             return NO_TRACE
-        return recorder.start_trace(name, metadata, trace_id=trace_id)
+        with recorder.core.guard.around("starting a trace"):
+            return recorder.start_trace(name if isinstance(name, str) else None, metadata, trace_id=trace_id)
+        return NO_TRACE
 
     @abstractmethod
     def flush(self, timeout_seconds: float = FLUSH_TIMEOUT_SECONDS) -> FlushResult:

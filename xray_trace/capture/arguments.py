@@ -10,6 +10,9 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
+_MOST_EXTRA = 100  # each argument takes a few hundred bytes of the event, which has a limit of 256 KiB
+
+
 class ArgumentBinder:
     """Binds the arguments of calls to one signature.
 
@@ -40,7 +43,10 @@ class ArgumentBinder:
         self._is_simple = self._rest is None and self._extra is None and names is None and not ignore
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
-        """Return name and value in the signature's order: defaults applied, `*args` as one tuple, `**kwargs` each."""
+        """Return name and value in the signature's order: defaults applied, `*args` as one tuple, `**kwargs` each.
+
+        Very many keyword arguments are one dict under the name of `**kwargs`.
+        """
         if self._is_simple and not kwargs and len(args) == len(self._order) == len(self._positional):
             return dict(zip(self._positional, args, strict=True))
         return self._select(self._bind_all(args, kwargs))
@@ -56,6 +62,8 @@ class ArgumentBinder:
             elif self._extra is not None:
                 extra[name] = value
         bound = {name: values[name] for name in self._order if self._fill(name, values)}
+        if len(extra) > _MOST_EXTRA and self._extra is not None:
+            return {**bound, self._extra: extra}
         for name, value in extra.items():
             bound[f"{self._extra}.{name}" if name in self._order else name] = value
         return bound

@@ -1,31 +1,85 @@
-"""The open `with` blocks of one `step(…)` or `trace(…)`."""
+"""The `with` blocks of one `step(…)` or `trace(…)`."""
 
-from typing import Generic, TypeVar
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
-from xray_trace.context import Scope
+from xray_trace.context import Scope, get_scope, set_scope
+from xray_trace.recorder.step import Step
+from xray_trace.recorder.trace import Trace
 
 __all__ = ["Blocks"]
 
-S = TypeVar("S", bound=Scope)
+S = TypeVar("S", Step, Trace)
 
 
-class Blocks(Generic[S]):
-    """Remembers what each block opened and the scope around it.
+class Blocks(ABC, Generic[S]):
+    """Opens a step or trace for each block, and remembers the scope around it.
 
     One object may be entered by several threads or tasks at once, so the block that ends is found by the scope
-    that is current; where the user's code left another one current, the innermost is taken.
+    that is current; where the user's code left another one current, the innermost is taken. Every change is one
+    step of the interpreter, so that no other thread comes between, and as few steps as can be are open to a signal.
     """
 
     def __init__(self) -> None:
-        self._open: list[tuple[S, Scope | None]] = []
+        self._around: dict[S, Scope | None] = {}
+        self._unrecorded: list[None] = []
 
-    def push(self, opened: S, former: Scope | None) -> None:
-        """Remember a block that begins."""
-        self._open.append((opened, former))
+    @abstractmethod
+    def _open(self) -> S | None:
+        """Begin what a block records; None where tracing is off."""
 
-    def pop(self, current: Scope | None) -> tuple[S, Scope | None]:
-        """Forget the block that ends, and return what it opened and the scope before it."""
-        for position in range(len(self._open) - 1, -1, -1):
-            if self._open[position][0] is current:
-                return self._open.pop(position)
-        return self._open.pop()
+    @abstractmethod
+    def _nothing(self) -> S:
+        """Return what a block is given where nothing is recorded."""
+
+    def __enter__(self) -> S:
+        """Begin what ends with the block."""
+        former = get_scope()
+        try:
+            opened = self._open()
+            if opened is None:
+                self._unrecorded.append(None)
+                return self._nothing()
+            self._around[opened] = former
+            set_scope(opened)
+            return opened
+        except BaseException:  # a signal handler's: the block does not begin, and nobody would end it
+            set_scope(former)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Record the end; an exception goes on."""
+        current: Any = get_scope()
+        if current in self._around:
+            set_scope(self._around[current])
+            del self._around[current]
+            current.end(error)
+        else:
+            self._end_another(error)
+
+    async def __aenter__(self) -> S:
+        """Begin what ends with the block."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Record the end; an exception goes on."""
+        self.__exit__(kind, error, traceback)
+
+    def _end_another(self, error: BaseException | None) -> None:
+        try:
+            self._unrecorded.pop()
+        except IndexError:
+            self._end_innermost(error)
+
+    def _end_innermost(self, error: BaseException | None) -> None:
+        try:
+            opened, former = self._around.popitem()
+        except KeyError:  # left without having been entered
+            return
+        set_scope(former)
+        opened.end(error)

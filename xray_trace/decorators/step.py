@@ -1,12 +1,10 @@
 """`step`: as decorator with and without arguments, and as context manager."""
 
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from msgspec.structs import replace
 
-from xray_trace.context import get_scope, set_scope
 from xray_trace.decorators.activity import StepActivity
 from xray_trace.decorators.blocks import Blocks
 from xray_trace.decorators.options import MetadataSource, Snapshot, StepOptions
@@ -19,12 +17,12 @@ __all__ = ["StepSpec", "step"]
 T = TypeVar("T")
 
 
-class StepSpec:
+class StepSpec(Blocks[Step]):
     """What `step(…)` returns: decorates a callable, or makes the block of a `with` a step."""
 
     def __init__(self, options: StepOptions) -> None:
+        super().__init__()
         self._options = options
-        self._blocks: Blocks[Step] = Blocks()
 
     def __repr__(self) -> str:
         """Show the name that was given."""
@@ -49,37 +47,10 @@ class StepSpec:
         decorated: T = decorate(target, make_activity, self)
         return decorated
 
-    def __enter__(self) -> Step:
-        """Begin a step that ends with the block."""
-        former = get_scope()
-        opened = self._open()
-        self._blocks.push(opened, former)
-        if opened is not NO_STEP:
-            set_scope(opened)
-        return opened
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Record the step; an exception goes on."""
-        opened, former = self._blocks.pop(get_scope())
-        set_scope(former)
-        opened.end(error)
-
-    async def __aenter__(self) -> Step:
-        """Begin a step that ends with the block."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Record the step; an exception goes on."""
-        self.__exit__(kind, error, traceback)
-
-    def _open(self) -> Step:
+    def _open(self) -> Step | None:
         recorder = get_recorder()
         if recorder is None:
-            return NO_STEP
+            return None
         with recorder.core.guard.around("starting a step"):
             opened = recorder.start_step(self._options.name or "step")
             opened.always = self._options.snapshot == "always"
@@ -87,6 +58,9 @@ class StepSpec:
             if not callable(self._options.metadata):
                 opened.add_metadata(self._options.metadata or {})
             return opened
+        return None
+
+    def _nothing(self) -> Step:
         return NO_STEP
 
 

@@ -1,12 +1,10 @@
 """`trace`: as decorator with and without arguments, and as context manager."""
 
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from msgspec.structs import replace
 
-from xray_trace.context import get_scope, set_scope
 from xray_trace.decorators.activity import TraceActivity
 from xray_trace.decorators.blocks import Blocks
 from xray_trace.decorators.options import TraceOptions
@@ -19,12 +17,12 @@ __all__ = ["TraceSpec", "trace"]
 T = TypeVar("T")
 
 
-class TraceSpec:
+class TraceSpec(Blocks[Trace]):
     """What `trace(…)` returns: decorates a callable, or makes the block of a `with` a trace."""
 
     def __init__(self, options: TraceOptions) -> None:
+        super().__init__()
         self._options = options
-        self._blocks: Blocks[Trace] = Blocks()
 
     def __repr__(self) -> str:
         """Show the name that was given."""
@@ -49,40 +47,16 @@ class TraceSpec:
         decorated: T = decorate(target, make_activity, self)
         return decorated
 
-    def __enter__(self) -> Trace:
-        """Begin a trace that ends with the block."""
-        former = get_scope()
-        opened = self._open()
-        self._blocks.push(opened, former)
-        if opened is not NO_TRACE:
-            set_scope(opened)
-        return opened
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """End the trace as the block ended; an exception goes on."""
-        opened, former = self._blocks.pop(get_scope())
-        set_scope(former)
-        opened.end(error)
-
-    async def __aenter__(self) -> Trace:
-        """Begin a trace that ends with the block."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """End the trace as the block ended; an exception goes on."""
-        self.__exit__(kind, error, traceback)
-
-    def _open(self) -> Trace:
+    def _open(self) -> Trace | None:
         recorder = get_recorder()
         if recorder is None:
-            return NO_TRACE
+            return None
         options = self._options
         with recorder.core.guard.around("starting a trace"):
             return recorder.start_trace(options.name, options.metadata, sample_rate=options.sample_rate)
+        return None
+
+    def _nothing(self) -> Trace:
         return NO_TRACE
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from xray_trace.capture.capturer import Capture, Capturer
+from xray_trace.capture.scalars import clean_text
 from xray_trace.events import LateValue, Part, Role
 from xray_trace.ids import derive_data_id, new_id
 
 __all__ = ["ArtifactWriter", "Parts"]
 
+_LONGEST_KEY = 200  # characters; the server refuses an event with a longer one
 _PICKLE = "application/vnd.python.cloudpickle"
 
 
@@ -43,6 +45,7 @@ class ArtifactWriter:
         listed: bool = True,
     ) -> Part:
         """Capture a value. With `tell_id` the part holds its data id, which costs a hash in the caller's thread."""
+        key = _clean_key(key)
         captured = self.capturer.capture(key, value, always=always, pickle=pickle)
         encoded_metadata = self.capturer.metadata(metadata) if metadata else b"{}"
         part = Part(key, role, captured.content_type, captured.body, captured.summary, encoded_metadata)
@@ -62,3 +65,9 @@ class ArtifactWriter:
 
         digest = hashlib.sha256(captured.body or b"").hexdigest()
         return derive_data_id(self._destination, trace_id, captured.content_type, digest)
+
+
+def _clean_key(key: object) -> str:
+    """Return the key as a text that the server takes; a keyword argument's name may be any string."""
+    text = key if type(key) is str else str(key)
+    return clean_text(text[:_LONGEST_KEY])[:_LONGEST_KEY]

@@ -82,7 +82,7 @@ class Step(Scope):
         """Attach any value; returns its data id."""
         return self.attach(data, key, type, metadata, tell_id=True) or new_id()
 
-    def annotate(self, **metadata: object) -> None:
+    def annotate(self, /, **metadata: object) -> None:
         """Add to the step's metadata."""
         self.add_metadata(metadata)
 

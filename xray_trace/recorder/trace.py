@@ -58,17 +58,17 @@ class Trace(Scope):
 
     # -- what the user says of the whole run ------------------------------------------------------------
 
-    def annotate(self, **metadata: object) -> None:
+    def annotate(self, /, **metadata: object) -> None:
         """Add to the trace's metadata; sent at once."""
         if self._core is not None:
             with self._core.guard.around("annotating a trace"):
                 self.start(self._core, metadata)
 
-    def success(self, **metadata: object) -> None:
+    def success(self, /, **metadata: object) -> None:
         """End the trace well; whatever is said later does not count."""
         self._end("success", metadata)
 
-    def failure(self, **metadata: object) -> None:
+    def failure(self, /, **metadata: object) -> None:
         """End the trace as failed; whatever is said later does not count."""
         self._end("failure", metadata)
 
@@ -164,7 +164,7 @@ class Trace(Scope):
                 core.sink.put(Record(self.trace_id, event, parts.parts), parts.late)
         return step_id
 
-    def error(self, exception: BaseException, *, step_name: str | None = None, **metadata: object) -> str:
+    def error(self, exception: BaseException, /, *, step_name: str | None = None, **metadata: object) -> str:
         """Record an error: a `step-error` where a step is named, else a `trace-error`; returns its step id."""
         return self.record_error(exception, "step-error" if step_name else "trace-error", step_name, metadata)
 
