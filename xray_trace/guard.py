@@ -30,6 +30,7 @@ class Guard:
         if from_signal_handler(error):
             raise error
         self._count()
+        error.__context__ = error.__cause__ = None  # the user's own error, often
         self.last = error.with_traceback(None)
         now = time.monotonic()
         if self._debug or now >= self._next_line:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from xray_trace.capture.arguments import ArgumentBinder
+from xray_trace.capture.failure import pass_on_signal
 from xray_trace.context import Scope, get_scope
 from xray_trace.decorators.items import Items
 from xray_trace.decorators.options import StepOptions, TraceOptions
@@ -71,6 +72,7 @@ class StepActivity:
         self.name = options.name or default_name
         self._function = function
         self._binders: dict[bool, ArgumentBinder] = {}
+        self._binders_of_all: dict[bool, ArgumentBinder] = {}
 
     def is_on(self) -> bool:
         """Tell whether a call would be recorded."""
@@ -113,10 +115,13 @@ class StepActivity:
 
     def _all_arguments(self, is_bound: bool) -> ArgumentBinder:
         """Return what binds for the user's metadata function, which sees also what is not recorded."""
-        return self._make_binder(is_bound, None, frozenset())
+        binder = self._binders_of_all.get(is_bound)
+        if binder is None:
+            binder = self._binders_of_all[is_bound] = self._make_binder(is_bound, None, frozenset())
+        return binder
 
     def _make_binder(self, is_bound: bool, names: frozenset[str] | None, ignore: frozenset[str]) -> ArgumentBinder:
-        signature = signature_of(self._function)
+        signature = _named_signature_of(self._function)
         first = next(iter(signature.parameters), None)
         if not is_bound and first in {"self", "cls"}:
             ignore |= {first}
@@ -124,12 +129,21 @@ class StepActivity:
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature, or that of anything where it cannot be found (some builtins have none)."""
+    """Return what the function itself takes, or anything where that cannot be found (some builtins tell nothing)."""
     try:
-        return inspect.signature(function)
-    except (ValueError, TypeError):
+        return inspect.signature(function, follow_wrapped=False)
+    except Exception as error:  # noqa: BLE001 - a callable object may answer with any error of its own
+        pass_on_signal(error)
         kinds = inspect.Parameter
         return inspect.Signature([kinds("args", kinds.VAR_POSITIONAL), kinds("kwargs", kinds.VAR_KEYWORD)])
+
+
+def _named_signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature whose names the inputs get: of a wrapper that takes anything, that of what it wraps."""
+    own = signature_of(function)
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    takes_anything = bool(own.parameters) and all(parameter.kind in variadic for parameter in own.parameters.values())
+    return signature_of(inspect.unwrap(function)) if takes_anything and hasattr(function, "__wrapped__") else own
 
 
 class StepRun:

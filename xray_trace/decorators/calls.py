@@ -6,6 +6,8 @@ raises except to look at it and raise it on.
 """
 
 import inspect
+import sys
+import types
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from functools import partial
 from typing import Any
@@ -22,13 +24,20 @@ Caller = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], An
 
 def caller_for(function: Callable[..., Any], activity: Activity) -> Caller:
     """Choose how calls of this function run."""
-    if inspect.iscoroutinefunction(function):
+    if _is_any(inspect.iscoroutinefunction, function):
         return _coroutine_caller(function, activity)
-    if inspect.isasyncgenfunction(function):
+    if _is_any(inspect.isasyncgenfunction, function):
         return _generator_caller(activity, _drive_async_generator)
-    if inspect.isgeneratorfunction(function):
-        return _generator_caller(activity, _drive_generator)
+    if _is_any(inspect.isgeneratorfunction, function):
+        code = getattr(function, "__code__", None)
+        is_awaitable = code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE  # `types.coroutine`
+        return _generator_caller(activity, _drive_awaitable if is_awaitable else _drive_generator)
     return _plain_caller(activity)
+
+
+def _is_any(is_kind: Callable[[Any], bool], function: Callable[..., Any]) -> bool:
+    """Tell whether the function, or what a callable object runs when it is called, is of this kind."""
+    return is_kind(function) or is_kind(getattr(type(function), "__call__", None))  # noqa: B004 - the method is wanted
 
 
 def _plain_caller(activity: Activity) -> Caller:
@@ -120,12 +129,18 @@ def _drive_generator(generator: Generator[Any, Any, Any], begin: Callable[[], Ru
             resume = partial(generator.throw, error)
 
 
+@types.coroutine
+def _drive_awaitable(generator: Generator[Any, Any, Any], begin: Callable[[], Run | None]) -> Generator[Any, Any, Any]:
+    """Do the same for a generator that may be awaited."""
+    return (yield from _drive_generator(generator, begin))
+
+
 async def _drive_async_generator(
     generator: AsyncGenerator[Any, Any], begin: Callable[[], Run | None]
 ) -> AsyncGenerator[Any, Any]:
     """Do the same for an async generator, in the consumer's own task."""
     run = begin() or Unrecorded()
-    resume: Callable[[], Awaitable[Any]] = generator.__anext__
+    resume: Callable[[], Awaitable[Any]] = partial(_first_item, generator)
     while True:
         try:
             item = await _within_async(run, resume)
@@ -140,6 +155,19 @@ async def _drive_async_generator(
             resume = partial(generator.asend, (yield item))
         except BaseException as error:  # noqa: BLE001 - it goes on in the user's generator
             resume = partial(generator.athrow, error)
+
+
+def _first_item(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+    """Ask for the first item without the event loop being told of the user's generator.
+
+    The loop knows ours already, which closes the user's; at its end it would close both at once, and complain.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    try:
+        sys.set_asyncgen_hooks(None, None)
+        return generator.__anext__()
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 def _within(run: Run, resume: Callable[[], Any]) -> Any:

@@ -40,11 +40,11 @@ class StepOptions(msgspec.Struct, frozen=True):
         return cls(
             name if isinstance(name, str) else None,
             metadata if callable(metadata) or isinstance(metadata, Mapping) else None,
-            capture_inputs if isinstance(capture_inputs, bool) else _names(capture_inputs),
+            _names(capture_inputs) if isinstance(capture_inputs, Iterable) else capture_inputs is not False,
             _names(ignore),
-            bool(capture_output),
-            snapshot,
-            pickle,
+            capture_output is not False,
+            "always" if snapshot == "always" else "auto",
+            pickle if isinstance(pickle, bool) else None,
         )
 
 
@@ -56,5 +56,7 @@ class TraceOptions(msgspec.Struct, frozen=True):
     sample_rate: float | None = None
 
 
-def _names(names: Iterable[str]) -> frozenset[str]:
-    return frozenset({names}) if isinstance(names, str) else frozenset(names)
+def _names(names: object) -> frozenset[str]:
+    if isinstance(names, str):
+        return frozenset({names})
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, Iterable) else frozenset()

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from xray_trace.capture.failure import pass_on_signal
 from xray_trace.decorators.activity import Activity
 from xray_trace.decorators.wrapper import Decorate, Recorded
 
@@ -14,7 +15,15 @@ MakeActivity = Callable[[Callable[..., Any], str], Activity]
 
 
 def decorate(target: Any, make_activity: MakeActivity, again: Decorate) -> Any:
-    """Return the target with its calls recorded; what cannot be called comes back as it is."""
+    """Return the target with its calls recorded; what cannot be called or changed comes back as it is."""
+    try:
+        return _decorate(target, make_activity, again)
+    except Exception as error:  # noqa: BLE001 - a proxy that answers nothing yet, a class that refuses changes
+        pass_on_signal(error)
+        return target
+
+
+def _decorate(target: Any, make_activity: MakeActivity, again: Decorate) -> Any:
     if isinstance(target, type):
         return _decorate_class(target, make_activity, again)
     if isinstance(target, property):

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+import types
 from typing import Any, Protocol
 
 import wrapt
@@ -12,6 +13,9 @@ from xray_trace.decorators.calls import caller_for
 __all__ = ["Decorate", "Recorded"]
 
 
+_CLASS_METHODS = frozenset({"__init_subclass__", "__class_getitem__"})
+
+
 class Decorate(Protocol):
     """Makes the decorated callable again, in another process or as a copy; it must pickle."""
 
@@ -19,8 +23,33 @@ class Decorate(Protocol):
         """Decorate the target."""
 
 
+def _set_annotations(proxy: Any, annotations: Any) -> None:
+    proxy.__wrapped__.__annotations__ = annotations
+
+
+# Python gives a class empty annotations of its own as soon as it is asked for them, and wrapt asks whenever the
+# attribute is set; from then on every decorated function would show these.
+_ANNOTATIONS = property(lambda proxy: proxy.__wrapped__.__annotations__, _set_annotations)
+
+
 class BoundRecorded(wrapt.BoundFunctionWrapper):  # type: ignore[misc]
     """A decorated method, bound to its object or class."""
+
+    __annotations__ = _ANNOTATIONS
+
+    def __new__(cls, function: Any, owner: Any, *rest: Any) -> Any:
+        """Bind a function to an object where only these are given, as `weakref.WeakMethod` gives them."""
+        return super().__new__(cls) if rest else types.MethodType(function, owner)
+
+    def __repr__(self) -> str:
+        """Show the method."""
+        return repr(self.__wrapped__)
+
+    @property
+    def __func__(self) -> Any:
+        """Return the function as the class holds it, so that its calls are recorded."""
+        function = self.__wrapped__.__func__
+        return self._self_parent if self._self_parent.__wrapped__ is function else function
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle as Python pickles a bound method: the object and the method's name."""
@@ -43,12 +72,31 @@ class BoundRecorded(wrapt.BoundFunctionWrapper):  # type: ignore[misc]
 class Recorded(wrapt.FunctionWrapper):  # type: ignore[misc]
     """A callable whose calls are recorded, and which is otherwise as it was."""
 
+    __annotations__ = _ANNOTATIONS
     __bound_function_wrapper__ = BoundRecorded
 
     def __init__(self, wrapped: Any, activity: Activity, decorate: Decorate) -> None:
         function = getattr(wrapped, "__func__", wrapped)
         super().__init__(wrapped, caller_for(function, activity))
         self._self_decorate = decorate
+
+    def __repr__(self) -> str:
+        """Show what is wrapped."""
+        return repr(self.__wrapped__)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set the attribute on what is wrapped, `__wrapped__` too: `functools.wraps` may be applied above us."""
+        if name == "__wrapped__":
+            setattr(self.__wrapped__, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Become a class method where Python makes functions into one by their name alone."""
+        if name in _CLASS_METHODS and isinstance(self.__wrapped__, types.FunctionType):
+            setattr(owner, name, classmethod(self))
+        else:
+            super().__set_name__(owner, name)
 
     @property  # type: ignore[misc]  # nobody assigns a function's class
     def __class__(self) -> Any:

@@ -97,7 +97,7 @@ def test_a_pandas_frame_is_kept_as_parquet() -> None:
     assert back["meta"].tolist()[0] == '{"token":"[redacted]"}'
     assert back.index.tolist() == ["r1", "r2"]
     assert summary == {
-        "type": "pandas.DataFrame", "bytes": len(body), "length": 2, "shape": [2, 4],
+        "type": f"{pandas.DataFrame.__module__}.DataFrame", "bytes": len(body), "length": 2, "shape": [2, 4],
         "columns": ["id", "name", "userPassword", "meta"],
     }  # fmt: skip
     assert frame["userPassword"].iloc[0] == SECRET
