@@ -27,13 +27,14 @@ class Accounts:
     def register(self, email: str, password: str, name: str, *, address: str) -> tuple[User, str]:
         """Make an account and log it in.
 
-        Raises `Forbidden` if registration is closed, `TooManyRequests` if the address registered too often,
-        `Conflict` if the e-mail is taken.
+        Raises `Forbidden` if registration is closed, `TooManyRequests` if the address registered or the e-mail was
+        tried too often, `Conflict` if the e-mail is taken.
         """
         if not self._registration_open:
             raise Forbidden("Registration is closed on this server; ask its owner for an account.")
         email = _checked_email(email)
         self._limits.count("register_by_address", address)
+        self._limits.count("register_by_account", email)
         user = User(new_object_id(), email, name, self._passwords.hash(password))
         self._store.create_user(user)
         return user, issue_token(user.user_id)

@@ -46,6 +46,14 @@ def test_an_email_is_registered_once_whatever_its_case(server: Server, person: P
     assert_refused(server.call("POST", REGISTER, json=again), 409)
 
 
+def test_an_email_is_tried_for_registration_ten_times_a_minute_at_most(server: Server) -> None:
+    account = {"email": f"{os.urandom(6).hex()}@example.org", "password": "12345678", "name": "Name"}
+    statuses = [server.call("POST", REGISTER, json=account).status_code for _ in range(10)]
+    assert statuses == [200, *[409] * 9]
+    again = server.call("POST", REGISTER, json=account | {"email": account["email"].upper()})
+    assert "again in" in assert_refused(again, 429)
+
+
 def test_the_right_password_logs_in_whatever_the_case_of_the_email(server: Server, person: Person) -> None:
     answered = server.call("POST", LOGIN, json={"email": person.email.upper(), "password": "correct horse"})
     assert answered.status_code == 200
