@@ -59,6 +59,7 @@ def create_app(config: Config) -> Flask:
     store = open_store(config)
     signer = UrlSigner(config.public_base_url, config.jwt_secret)
     files = FileBlobStore(path_of(config.blobs_url, "file"), signer, max_blob_bytes=config.max_blob_bytes)
+    files.sweep()
     services = _services(config, store, files, signer)
     operations.install_request_metrics(app, services.metrics)
     install_request_ids(app)
@@ -93,6 +94,7 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         "login_by_address": config.login_rate_per_address,
         "login_by_account": config.login_rate_per_account,
         "register_by_address": config.register_rate_per_address,
+        "register_by_account": config.login_rate_per_account,
     }
     metrics = Metrics()
     processor = Processor(store, metrics)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from xray_backend.ids import is_valid_client_id
 __all__ = ["FileBlobStore", "Readable"]
 
 CHUNK_BYTES = 256 * 1024  # large enough that a gigabyte takes 4,000 turns, small enough for 16 threads at once
+ABANDONED_SECONDS = 60 * 60  # as long as a URL lives: nobody goes on with an upload that was still for so long
 _INCOMING = ".incoming"  # no id begins with a dot, so no project has this name
 _AWAY = "The blob store cannot be used right now; try again later."
 
@@ -86,6 +88,13 @@ class FileBlobStore(BlobStore):
         if file is not None:
             file.close()
         return file is not None
+
+    def sweep(self) -> None:
+        """Remove what uploads left behind whose process was killed; what cannot be removed waits for the next time."""
+        with suppress(OSError):  # another process sweeps, or the store is away
+            for part in (self._root / _INCOMING).iterdir():
+                if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
+                    part.unlink()
 
     def ping(self) -> None:
         """Return if files can be written."""

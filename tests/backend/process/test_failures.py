@@ -1,5 +1,6 @@
 """What was acknowledged is there, and what cannot be kept is refused, whatever happens to the process or the disk."""
 
+import os
 import socket
 import sys
 import threading
@@ -106,6 +107,16 @@ def test_a_full_disk_is_503_and_recording_goes_on_when_there_is_room_again(tmp_p
         assert requests.put(url, data=b"x" * 5000, timeout=60).status_code == 200
         assert {found["stepId"] for found in person.steps({})} == {"before", "after"}
         assert list((tmp_path / "blobs" / ".incoming").iterdir()) == []
+
+
+def test_what_an_upload_left_behind_is_removed_at_a_later_start_and_a_fresh_one_is_not(tmp_path: Path) -> None:
+    incoming = tmp_path / "blobs" / ".incoming"
+    incoming.mkdir(parents=True)
+    for name in ("old.part", "fresh.part"):
+        (incoming / name).write_bytes(b"x")
+    os.utime(incoming / "old.part", (0, 0))
+    with Server(tmp_path):
+        assert [path.name for path in incoming.iterdir()] == ["fresh.part"]
 
 
 def test_a_blob_store_that_is_away_is_named_and_is_no_reason_to_refuse_events(tmp_path: Path) -> None:
