@@ -8,6 +8,7 @@ from xray_trace.config import Config
 from xray_trace.errors import SpoolError, SpoolFullError
 from xray_trace.events import LateValue, Record
 from xray_trace.export.batch_queue import QueueClosedError
+from xray_trace.export.loading import prepare_loading
 from xray_trace.export.pipeline import Pipeline
 from xray_trace.export.reporter import Reporter
 from xray_trace.guard import Guard
@@ -26,6 +27,7 @@ class Exporter:
     """
 
     def __init__(self, config: Config, stats: Stats) -> None:
+        prepare_loading()  # here, because a program makes its tracer long before its threads fork
         self._config = config
         self._stats = stats
         self._reporter = Reporter(debug=config.debug)

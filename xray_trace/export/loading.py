@@ -11,24 +11,28 @@ _LONGEST_WAIT_SECONDS = 30.0
 """For a fork: importing aiohttp takes a third of a second, and many times that while other threads keep the
 interpreter busy. A fork must not hang for ever, whatever another library's hook holds that ran before ours."""
 
+_WITH_HOOKS = ("logging", "concurrent.futures.thread")
+
 _loading = threading.RLock()
 _held: list[bool] = []
 _is_prepared = False
 
 
 def prepare_loading() -> None:
-    """Make forks wait for imports of ours; to be called before the first thread that imports.
+    """Import what has to be there before anything is imported under the eyes of a fork.
 
-    Else a child could find a module's import lock held by a thread that it does not have, and its own
-    `import asyncio` would wait for ever. Hooks run last first: logging's, which takes a lock that imports need,
-    has to be known before ours.
+    The modules of `_WITH_HOOKS` take locks before a fork, which imports may need, and give them back after it. So
+    ours is made known once more after theirs: hooks run last first, and ours must be the first to wait. And they
+    are imported without it: a fork that waited for that would give back what it never took.
     """
     global _is_prepared
-    if _is_prepared or not hasattr(os, "register_at_fork"):
+    if _is_prepared:
         return
     _is_prepared = True
-    importlib.import_module("logging")
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+    for name in _WITH_HOOKS:
+        importlib.import_module(name)
+    _watch_forks()
+    load_module("hashlib")
 
 
 def load_module(name: str) -> ModuleType:
@@ -37,12 +41,24 @@ def load_module(name: str) -> ModuleType:
         return importlib.import_module(name)
 
 
+def _watch_forks() -> None:
+    """Make forks wait for imports of ours.
+
+    Else a child could find a module's import lock held by a thread that it does not have, and its own import of
+    the same module would wait for ever.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+        )
+
+
 def _before_fork() -> None:
     _held.append(_loading.acquire(timeout=_LONGEST_WAIT_SECONDS))
 
 
 def _after_fork_in_parent() -> None:
-    if _held.pop():
+    if _held and _held.pop():  # empty where this hook was made known while the fork was under way
         _loading.release()
 
 
@@ -50,3 +66,6 @@ def _after_fork_in_child() -> None:
     global _loading
     _loading = threading.RLock()
     _held.clear()
+
+
+_watch_forks()

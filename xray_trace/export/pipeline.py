@@ -13,7 +13,7 @@ from xray_trace.export.disk_storage import DiskStorage
 from xray_trace.export.doorbell import Doorbell
 from xray_trace.export.fallback_storage import FallbackStorage
 from xray_trace.export.intake import Intake
-from xray_trace.export.loading import load_module, prepare_loading
+from xray_trace.export.loading import load_module
 from xray_trace.export.memory_storage import MemoryStorage
 from xray_trace.export.ownership import IS_SUPPORTED
 from xray_trace.export.reporter import Reporter
@@ -46,7 +46,6 @@ class Pipeline:
 
     def start(self) -> None:
         """Start the background thread; where the interpreter allows none any more, all stays in the spool."""
-        prepare_loading()
         thread = threading.Thread(target=self._run, name="xray-trace", daemon=True)
         self._thread = thread
         try:

@@ -28,7 +28,7 @@ def test_whatever_is_overwritten_every_untouched_record_survives(records, data):
     start = data.draw(st.integers(0, len(journal) - 1))
     noise = data.draw(st.binary(min_size=1, max_size=80))[: len(journal) - start]
     torn = journal[:start] + noise + journal[start + len(noise) :] + bytes(64)
-    touched = [begin < start + len(noise) and end > start for begin, end in places]
+    touched = [torn[begin:end] != journal[begin:end] for begin, end in places]
     untouched = [record for record, hit in zip(records, touched, strict=True) if not hit]
     found = list(unframe(torn, damaged=True))
     read = [payload for payload in found if payload is not None]
