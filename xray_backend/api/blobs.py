@@ -5,6 +5,7 @@ from typing import IO
 
 from flask import Blueprint, Response, request
 
+from xray_backend.api import parameters
 from xray_backend.api.answers import answer
 from xray_backend.api.described import described
 from xray_backend.api.request_body import BodyStream
@@ -24,14 +25,14 @@ def make_blueprint(files: FileBlobStore, max_blob_bytes: int) -> Blueprint:
         """Store a value; it is on disk when the answer comes."""
         content_type = request.headers.get("Content-Type")
         body = BodyStream(max_blob_bytes)
-        files.put(f"{project_id}/{data_id}", request.args.to_dict(), content_type, body)
+        files.put(f"{project_id}/{data_id}", parameters.signed(), content_type, body)
         return answer({"success": True})
 
     @blueprint.get("")
     @described("application/octet-stream", credentials="signature", errors=(404, 503))
     def get_blob(project_id: str, data_id: str) -> Response:
         """Give a value back; what a browser might run is a download."""
-        file, size_bytes, terms = files.get(f"{project_id}/{data_id}", request.args.to_dict())
+        file, size_bytes, terms = files.get(f"{project_id}/{data_id}", parameters.signed())
         response = Response(_chunks(file), headers=headers_for(terms.get("type"), terms.get("name", data_id)))
         response.call_on_close(file.close)
         response.content_length = size_bytes

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
+from xray_backend.api import parameters
 from xray_backend.api.answers import answer
 from xray_backend.api.context import require_member, services
 from xray_backend.api.described import described
@@ -47,5 +48,5 @@ def get_data(project_id: str, trace_id: str, data_id: str) -> Response:
 @described("application/octet-stream", credentials="signature", errors=(404,))
 def get_content(project_id: str, trace_id: str, data_id: str) -> Response:
     """Give back a value that came inside its event."""
-    found = services().reading.content(project_id, trace_id, data_id, request.args.to_dict())
+    found = services().reading.content(project_id, trace_id, data_id, parameters.signed())
     return Response(found.content, headers=headers_for(found.content_type, found.file_name))

@@ -12,7 +12,7 @@ from xray_backend.api.described import Parameter
 from xray_backend.errors import BadRequest
 from xray_backend.ingest.times import LAST_MS, to_ms
 
-__all__ = ["CURSOR", "LIMIT", "choice", "cursor", "flag", "limit", "step_name", "time_ms"]
+__all__ = ["CURSOR", "LIMIT", "choice", "cursor", "flag", "limit", "signed", "step_name", "time_ms"]
 
 DEFAULT_LIMIT = 50  # the wire contract's number
 MAX_LIMIT = 100  # the wire contract's number
@@ -47,6 +47,12 @@ def choice(name: str, known: tuple[str, ...]) -> str | None:
 def flag(name: str) -> bool:
     """Tell whether a switch is on."""
     return choice(name, ("0", "1")) == "1"
+
+
+def signed() -> dict[str, str]:
+    """Return the parameters of a signed URL; none of them if one comes twice, since no URL was signed like that."""
+    found = dict(request.args.items(multi=True))
+    return found if len(found) == sum(map(len, request.args.listvalues())) else {}
 
 
 def step_name() -> str | None:

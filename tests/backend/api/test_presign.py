@@ -121,6 +121,8 @@ def alterations(url: str) -> dict[str, str]:
         "another blob": f"{base}{path}2?{query}",
         "a later end": f"{base}{path}?{query.replace('expires=', 'expires=9')}",
         "a further term": f"{base}{path}?{query}&sha256={'0' * 64}",
+        "a term twice": f"{base}{path}?{query}&size=5",
+        "a signature twice": f"{base}{path}?{query}&signature={signature}",
         "a term less": f"{base}{path}?" + "&".join(p for p in query.split("&") if not p.startswith("size=")),
         "no signature": f"{base}{path}?" + "&".join(p for p in query.split("&") if not p.startswith("signature=")),
         "another signature": url.replace(signature, "0" * 64),
