@@ -1,6 +1,7 @@
 """The tracer that the decorators use where nobody made one."""
 
 import os
+import sys
 import threading
 
 from xray_trace.recorder.recorder import Recorder
@@ -19,7 +20,9 @@ def get_tracer() -> BaseTracer:
 
 
 def get_recorder() -> Recorder | None:
-    """Return what to record with; None where tracing is off."""
+    """Return what to record with; None where tracing is off, or the interpreter is being torn down."""
+    if sys.is_finalizing():  # making a tracer or beginning a trace imports, and an import's lock may never be free
+        return None
     return (_installed or _make_default()).recorder
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import sys
 import threading
 import weakref
 from abc import ABC, abstractmethod
@@ -39,7 +40,7 @@ class BaseTracer(ABC):
     ) -> Trace:
         """Begin a trace that the caller ends with `success` or `failure`."""
         recorder = self.recorder
-        if recorder is None:
+        if recorder is None or sys.is_finalizing():  # see `RecorderCore.put`
             return NO_TRACE
         with recorder.core.guard.around("starting a trace"):
             return recorder.start_trace(name if isinstance(name, str) else None, metadata, trace_id=trace_id)

@@ -192,3 +192,49 @@ print(threading.active_count(), len(after) - len(before), 'aiohttp' in sys.modul
 def test_importing_starts_no_thread_opens_no_file_and_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM_IMPORT], capture_output=True, text=True, check=True)
     assert done.stdout == "1 0 False False False False\n"
+
+
+PROGRAM_TORN_DOWN = """
+import atexit, _imp, os, sys, threading
+import xray_trace as xray
+
+leaving, locked = threading.Event(), threading.Event()
+
+# Apart from this module's variables, which would otherwise outlive the interpreter with the thread's frame.
+apart = {"leaving": leaving, "acquire": _imp.acquire_lock, "locked": locked, "wait": threading.Event().wait}
+exec("def die_with_a_lock(): leaving.wait(); acquire(); locked.set(); wait()", apart)
+
+@atexit.register
+def leave():
+    leaving.set()
+    locked.wait()
+
+@xray.step
+def record(x):
+    return x
+
+@xray.step
+def items():
+    yield 1
+
+options = {"base_url": "http://127.0.0.1:9", "spool_dir": sys.argv[1], "exit_timeout_seconds": 0}
+tracer = xray.configure(api_key="xray_sk_x", **options)
+
+class Late:
+    def __del__(self, record=record, scope=xray.current_step, create=tracer.create_trace, write=os.write):
+        create().success()
+        write(1, f"{record(7)} {scope()}".encode())
+
+record(1)
+late = Late()
+late.itself = late
+late.begun = items()
+next(late.begun)
+threading.Thread(target=apart.pop("die_with_a_lock"), daemon=True).start()
+"""
+
+
+def test_what_objects_record_as_the_interpreter_is_torn_down_neither_hangs_nor_speaks(tmp_path: Any) -> None:
+    command = [sys.executable, "-c", PROGRAM_TORN_DOWN, tmp_path / "spool"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "7 None", "")

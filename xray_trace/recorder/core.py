@@ -1,10 +1,11 @@
 """What traces and steps share: where records go, and how values are taken."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 
 from xray_trace.capture.capturer import Capturer
 from xray_trace.clock import Monotonic, WallClock, monotonic_seconds, wall_ms
-from xray_trace.events import Sink
+from xray_trace.events import LateValue, Record, Sink
 from xray_trace.guard import Guard
 from xray_trace.recorder.artifacts import ArtifactWriter
 
@@ -30,6 +31,14 @@ class RecorderCore:
         self.artifacts = ArtifactWriter(capturer, destination)
         self.wall_ms = wall
         self.monotonic_seconds = monotonic
+
+    def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
+        """Keep the record, unless the interpreter is being torn down.
+
+        What objects record as they are destroyed then could wait for ever for a lock that a thread died with.
+        """
+        if not sys.is_finalizing():
+            self.sink.put(record, late)
 
     def encode_metadata(self, metadata: Mapping[str, object]) -> bytes:
         """Return the metadata as a JSON object, masked."""

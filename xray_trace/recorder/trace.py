@@ -89,7 +89,7 @@ class Trace(Scope):
             at_ms=core.wall_ms(),
             metadata=core.encode_metadata(metadata),
         )
-        core.sink.put(Record(self.trace_id, event))
+        core.put(Record(self.trace_id, event))
 
     def _end(self, status: Literal["success", "failure"], metadata: Mapping[str, object]) -> None:
         core = self._core
@@ -104,7 +104,7 @@ class Trace(Scope):
                 at_ms=core.wall_ms(),
                 metadata=core.encode_metadata(metadata),
             )
-            core.sink.put(Record(self.trace_id, event))
+            core.put(Record(self.trace_id, event))
 
     # -- the explicit form of the architecture ----------------------------------------------------------
 
@@ -120,7 +120,7 @@ class Trace(Scope):
         with core.guard.around("storing a value"):
             parts = Parts()
             part = core.artifacts.add(parts, self.trace_id, key, data, None, metadata=metadata, tell_id=True)
-            core.sink.put(Record(self.trace_id, b"", parts.parts), parts.late)
+            core.put(Record(self.trace_id, b"", parts.parts), parts.late)
             return str(part.data_id)
         return new_id()
 
@@ -140,7 +140,7 @@ class Trace(Scope):
                 references = [_reference(entry) for entry in artifacts]
                 if references:
                     event = event[:-1] + b',"artifacts":' + to_json(references) + b"}"
-                core.sink.put(Record(self.trace_id, event))
+                core.put(Record(self.trace_id, event))
         return step_id
 
     def capture(
@@ -161,7 +161,7 @@ class Trace(Scope):
                         parts, self.trace_id, key, entry["data"], entry.get("type"), metadata=entry.get("metadata")
                     )
                 event = self._step_event(core, "step", step_id, step_name, None, metadata or {})
-                core.sink.put(Record(self.trace_id, event, parts.parts), parts.late)
+                core.put(Record(self.trace_id, event, parts.parts), parts.late)
         return step_id
 
     def error(self, exception: BaseException, /, *, step_name: str | None = None, **metadata: object) -> str:
@@ -183,7 +183,7 @@ class Trace(Scope):
             with core.guard.around("recording an error"):
                 described = {**metadata, **describe_error(exception)}
                 event = self._step_event(core, kind, step_id, step_name, None, described, parent_id)
-                core.sink.put(Record(self.trace_id, event))
+                core.put(Record(self.trace_id, event))
         return step_id
 
     def _step_event(
