@@ -31,8 +31,11 @@ def is_off_for_good() -> bool:
     return os.environ.get("XRAY_ENABLED", "").strip().lower() in {"0", "false", "no", "off"}
 
 
-def install(tracer: BaseTracer) -> BaseTracer | None:
-    """Make this the default tracer; returns the former one, which goes on with what it has."""
+def install(tracer: BaseTracer | None) -> BaseTracer | None:
+    """Make this the default tracer; returns the former one, which goes on with what it has.
+
+    None: the next use makes one from the environment.
+    """
     global _installed
     with _installing:
         former, _installed = _installed, tracer

@@ -6,7 +6,6 @@ import pytest
 
 from xray_trace.default import install
 from xray_trace.testing import MemoryTracer
-from xray_trace.tracer import NoopTracer
 
 __all__ = ["xray_recorder"]
 
@@ -17,4 +16,4 @@ def xray_recorder() -> Iterator[MemoryTracer]:
     tracer = MemoryTracer()
     former = install(tracer)
     yield tracer
-    install(former or NoopTracer())
+    install(former)
