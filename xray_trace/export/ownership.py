@@ -92,13 +92,14 @@ class OwnerLock:
         return cls(path, descriptor)
 
     def _show_as(self, path: Path) -> None:
+        _HELD.add(str(path))  # before it can be seen: no thread of ours may open it and so drop the lock
         try:
             os.rename(self._path, path)
         except OSError as error:
+            _HELD.discard(str(path))
             self.release()
             raise SpoolError(f"{path} cannot be written: {error.strerror}") from error
         _HELD.discard(str(self._path))
-        _HELD.add(str(path))
         self._path = path
 
     def is_intact(self) -> bool:

@@ -26,9 +26,10 @@ def test_each_file_is_listed_with_its_owner_alive_or_not(bench, server):
 
 def test_purging_deletes_what_the_dead_left_for_this_destination_alone(bench, server):
     server.always = Reply(401)
-    finished(bench.program(LEAVE))
     exporter, _ = bench.exporter()
     exporter.put(step("mine"))
+    exporter.flush(20)  # it has looked for what the dead left by then
+    finished(bench.program(LEAVE))
     assert purge(bench.config(api_key="key-2")) == 0
     assert purge(bench.config()) >= 3
     assert all(entry.alive for entry in spool_entries(bench.config()))
