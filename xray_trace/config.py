@@ -67,7 +67,7 @@ class Config:
 
 
 def load_config(options: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Config:
-    """Build the configuration; never raises for a bad value: it becomes a warning and the default."""
+    """Build the configuration; never raises for a bad value: it becomes a warning, and what comes next holds."""
     warnings: list[str] = []
     chosen: dict[str, Any] = {}
     known = {f.name for f in fields(Config)} - {"warnings"}
@@ -78,7 +78,7 @@ def load_config(options: Mapping[str, object], environ: Mapping[str, str] = os.e
             flaw = _try_to_choose(chosen, name, raw)
             if flaw is None:
                 break
-            warnings.append(f"{source} cannot be used: {flaw}; the default is taken")
+            warnings.append(f"{source} cannot be used: {flaw}; it is left aside")
     if not _sources("api_key", options, environ) and not _sources("base_url", options, environ):
         chosen = {**_local_credentials(), **chosen}
     return Config(**chosen, warnings=tuple(warnings))

@@ -4,7 +4,7 @@ import atexit
 import os
 import sys
 import threading
-import weakref
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
@@ -98,7 +98,7 @@ class Tracer(BaseTracer):
             _log_from_a_thread("no API key is set (XRAY_API_KEY, or configure(api_key=…)): nothing is recorded")
         elif self.config.enabled:
             self._recorder = self._compose()
-            _watch(self)
+            _tracers.append(self)
 
     def __repr__(self) -> str:
         """Show the destination, never the key."""
@@ -135,37 +135,28 @@ class Tracer(BaseTracer):
         return Recorder(core, project_id=config.project_id, sample_rate=config.sample_rate)
 
 
-_living: "weakref.WeakSet[Tracer]" = weakref.WeakSet()
+_tracers: list[Tracer] = []
+"""All that have recorded something or may; a tracer lives until the program ends, as what it began must be sent."""
 
 
-def _watch(tracer: Tracer) -> None:
-    """See to it that the tracer is told of a fork and of the program's end, without keeping it alive."""
-    if not _living:
-        _register_once()
-    _living.add(tracer)
+def _shut_down_all() -> None:
+    """Shut down one after another; all together take no longer than the most patient of them."""
+    began = time.monotonic()
+    for tracer in _tracers:
+        left = tracer.config.exit_timeout_seconds - (time.monotonic() - began)
+        tracer.shutdown(max(0.0, left))
 
 
-_registered = False
-
-
-def _register_once() -> None:
-    global _registered
-    if _registered:
-        return
-    _registered = True
-    atexit.register(_at_exit)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
-def _at_exit() -> None:
-    for tracer in list(_living):
-        tracer.shutdown()
-
-
-def _after_fork_in_child() -> None:
-    for tracer in list(_living):
+def _begin_anew_in_child() -> None:
+    for tracer in _tracers:
         tracer.after_fork_in_child()
+
+
+# When this module is imported, and not with the first tracer: so hooks of the program's own, which may record,
+# run before the shutdown, and after the child has let go of its parent's files.
+atexit.register(_shut_down_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew_in_child)
 
 
 def _log_from_a_thread(line: str) -> None:

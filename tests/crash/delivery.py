@@ -21,11 +21,18 @@ def environment(server: Server, spool: Path, **more: str) -> dict[str, str]:
     }
 
 
+TORN = "a record in the spool was damaged"
+
+
 def deliver(env: dict[str, str]) -> str:
-    """Send what lies in the spool, as a user would after a crash."""
+    """Send what lies in the spool, as a user would after a crash.
+
+    A kill may strike while a record is being copied; its call had not returned, and it is told as damaged.
+    """
     command = [str(Path(sys.executable).with_name("xray-trace")), "spool", "flush"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0 or TORN in done.stdout, done.stdout + done.stderr
+    assert "0 still waiting" in done.stdout, done.stdout
     return done.stdout
 
 

@@ -1,7 +1,9 @@
 """What is recorded of steps and traces."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -450,3 +452,19 @@ def test_a_step_name_that_is_no_valid_text_is_still_recorded(recorder: MemoryTra
         pass
     assert recorder.steps[0].name == "lone \\ud800 surrogate"
     assert recorder.steps[1].name == "x" * 200
+
+
+def test_a_suspended_generator_does_not_keep_its_last_item_alive(recorder: MemoryTracer) -> None:
+    class Item:
+        pass
+
+    @xray.step
+    def give() -> Any:
+        yield Item()
+        yield Item()
+
+    made = give()
+    freed = weakref.ref(next(made))
+    gc.collect()
+    assert freed() is None
+    made.close()

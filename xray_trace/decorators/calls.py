@@ -115,16 +115,16 @@ def _drive_generator(generator: Generator[Any, Any, Any], begin: Callable[[], Ru
     resume: Callable[[], Any] = partial(next, generator)
     while True:
         try:
-            item = _within(run, resume)
+            given = [_within(run, resume)]
         except StopIteration as stop:
             run.end_generator(stop.value, None)
             return stop.value
         except BaseException as error:
             run.end_generator(None, None if isinstance(error, GeneratorExit) else error)
             raise
-        run.take(item)
+        run.take(given[0])
         try:
-            resume = partial(generator.send, (yield item))
+            resume = partial(generator.send, (yield given.pop()))  # popped: the item is the consumer's to free
         except BaseException as error:  # noqa: BLE001 - it goes on in the user's generator
             resume = partial(generator.throw, error)
 
@@ -143,16 +143,16 @@ async def _drive_async_generator(
     resume: Callable[[], Awaitable[Any]] = partial(_first_item, generator)
     while True:
         try:
-            item = await _within_async(run, resume)
+            given = [await _within_async(run, resume)]
         except StopAsyncIteration:
             run.end_generator(None, None)
             return
         except BaseException as error:
             run.end_generator(None, None if isinstance(error, GeneratorExit) else error)
             raise
-        run.take(item)
+        run.take(given[0])
         try:
-            resume = partial(generator.asend, (yield item))
+            resume = partial(generator.asend, (yield given.pop()))
         except BaseException as error:  # noqa: BLE001 - it goes on in the user's generator
             resume = partial(generator.athrow, error)
 

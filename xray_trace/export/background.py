@@ -48,7 +48,7 @@ class Background:
 
     def run(self) -> None:
         """Work until the pipeline is stopped."""
-        asyncio.run(self._work())
+        asyncio.run(self._work(), debug=False)  # the program's PYTHONASYNCIODEBUG is about its own loops
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
