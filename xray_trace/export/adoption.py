@@ -1,6 +1,7 @@
 """Adopter: brings to the server what programs left that are gone."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -39,10 +40,9 @@ class Adopter:
         self._items: list[Item] = []
 
     def adopt(self) -> Iterator[list[Item]]:
-        """Yield, for each dead owner, the items that are ours now."""
-        for owner in sorted(self._other_owners()):
-            lock_name = str(SpoolName(self._storage.destination, owner, 0, 0, LOCK))
-            lock = OwnerLock.inherit(self._storage.directory / lock_name)
+        """Yield, for each dead owner, the items that are ours now; who began first comes first, as in the quota."""
+        for owner in sorted(self._other_owners(), key=self._began):
+            lock = OwnerLock.inherit(self._lock_path(owner))
             if lock is None:
                 continue
             self._is_former = owner in self.former_owners
@@ -51,6 +51,7 @@ class Adopter:
                 lock.release()
             except SpoolError as error:
                 lock.close()
+                self._packer.expander.forget()
                 self._report(f"{error}; the rest of what that program left is looked at again later")
             items, self._items = self._items, []
             yield items
@@ -61,8 +62,22 @@ class Adopter:
         owners |= {blob.owner for _, blob in listed_blobs(directory) if blob.destination == destination}
         return owners - {own}
 
+    def _lock_path(self, owner: str) -> Path:
+        return self._storage.directory / str(SpoolName(self._storage.destination, owner, 0, 0, LOCK))
+
+    def _began(self, owner: str) -> float:
+        """Return when the owner made its lock, which nobody writes to; long ago if it is not there."""
+        try:
+            return self._lock_path(owner).lstat().st_mtime
+        except OSError:
+            return 0.0
+
     def _take_over(self, owner: str) -> None:
-        """Journals come first, since they name staged files and may already hold what a late value became."""
+        """Take everything; what an adopter that was killed had half written goes first, being in the way.
+
+        Journals come next, since they name staged files and may already hold what a late value became.
+        """
+        self._remove_temporary(owner)
         for journal in self._names(owner, JOURNAL):
             self._pack(str(journal))
         for batch in self._names(owner, BATCH):
@@ -75,7 +90,6 @@ class Adopter:
             self._storage.take_over(str(rejected), self._storage.new_name(REJECTED))
         for staged in self._names(owner, STAGED):
             self._storage.remove(str(staged))
-        self._remove_temporary(owner)
 
     def _names(self, owner: str, suffix: str) -> list[SpoolName]:
         found = listed_names(self._storage.directory)
@@ -97,7 +111,7 @@ class Adopter:
             self._stats.record(packed.expanded + packed.damaged + packed.lost_values - packed.own_events)
         self._count_lost(packed.damaged, "a record in the spool was damaged")
         self._count_lost(packed.lost_values, "a value's file was gone from the spool")
-        self._count_lost(packed.unkept, packed.objection)
+        self._count_lost(packed.unkept, "the spool was full")
         for item in packed.items:
             if item.is_blob:  # the batches are found with the owner's others
                 self._own(item)

@@ -39,7 +39,9 @@ class Background:
         self._packer = BatchPacker(pipeline.storage, self._make_room)
         self._adopter: Adopter | None = None
         if pipeline.disk is not None:
-            self._adopter = Adopter(pipeline.disk, self._packer, pipeline.stats, self._report)
+            # on the disk alone: what a dead process left there is safer than what memory holds
+            packer = BatchPacker(pipeline.disk, self._make_room)
+            self._adopter = Adopter(pipeline.disk, packer, pipeline.stats, self._report)
             self._adopter.former_owners = pipeline.former_owners
         self._next_adoption = 0.0
         self._sending: Sending | None = None
@@ -109,7 +111,7 @@ class Background:
         self._stats.record(packed.expanded + packed.damaged + packed.lost_values - packed.own_events)
         self._ledger.lost(packed.damaged, "a record could not be read")
         self._ledger.lost(packed.lost_values, "a value's file was gone from the spool")
-        self._ledger.lost(packed.unkept, packed.objection)
+        self._ledger.lost(packed.unkept, "the spool was full")
         self._add(items)
         self._pipeline.reporter.trace(f"packed {packed.expanded} items of {journal.name}")
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from xray_trace.errors import SpoolError, SpoolFullError
+from xray_trace.errors import SpoolFullError
 from xray_trace.events import decode_record
 from xray_trace.export.batch import batch_body, split_batches
 from xray_trace.export.blob_shelf import BlobShelf
@@ -32,8 +32,7 @@ class Packed(NamedTuple):
     lost_values: int
     """Values whose staged files were gone."""
     unkept: int
-    """Events that found no room, with the reason in `objection`."""
-    objection: str
+    """Events for which the settings leave no room."""
 
 
 class BatchPacker:
@@ -50,24 +49,26 @@ class BatchPacker:
         self.expander = Expander(storage.destination, self._shelf.shelve)
 
     def pack(self, journal_name: str, payloads: Iterable[bytes | None]) -> Packed:
-        """Write the batches and blobs of these records; nothing is removed yet."""
+        """Write the batches and blobs of these records; nothing is removed yet.
+
+        Raises SpoolError if the storage fails, after which the journal can be packed again.
+        """
         events, own_events, damaged = self._expand(payloads)
+        staged, lost_values = self._shelf.take_staged(), self._shelf.take_lost()
         name = SpoolName.parse(journal_name)
         assert name is not None, "journals are named by SpoolName"
         items: list[Item] = []
-        objection, unkept = "", 0
+        unkept = 0
         for part, batch in enumerate(split_batches(events)):
             batch_name = str(name._replace(part=part, suffix=BATCH))
             try:
                 self._write(batch_name, batch_body(batch))
                 items.append(Item(batch_name, is_blob=False, events=len(batch)))
-            except SpoolError as error:
-                objection = "the spool is full" if isinstance(error, SpoolFullError) else "the disk failed"
+            except SpoolFullError:
                 unkept += len(batch)
         blobs = self._shelf.take_items()
         made = len(events) + len(blobs)
-        staged = self._shelf.take_staged()
-        return Packed(items + blobs, staged, own_events, made, damaged, self._shelf.take_lost(), unkept, objection)
+        return Packed(items + blobs, staged, own_events, made, damaged, lost_values, unkept)
 
     def _expand(self, payloads: Iterable[bytes | None]) -> tuple[list[bytes], int, int]:
         events: list[bytes] = []

@@ -118,6 +118,7 @@ class DiskStorage(StorageAdapter):
             size = self._path(old).lstat().st_size
             if new != old:
                 os.rename(self._path(old), self._path(new))
+        self._account(old, None)  # ours already, if a journal of the dead owner was packed under that name
         self._account(new, size)
 
     def release(self) -> None:

@@ -48,6 +48,10 @@ class Expander:
         """Tell whether this content was met lately."""
         return data_id in self._seen
 
+    def forget(self) -> None:
+        """Take every content for new again, since records will come that were expanded in vain."""
+        self._seen.clear()
+
     def _identify(self, record: Record, part: Part, events: list[bytes]) -> str | None:
         """Return the part's data id; its `data` event is added the first time."""
         if part.blob is not None:

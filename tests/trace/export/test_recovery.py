@@ -287,3 +287,86 @@ def test_a_blob_names_its_destination_and_never_the_key(bench, server):
     header = json.loads((bench.spool_dir / bench.files("data/*")[0]).read_bytes().split(b"\n")[0])
     assert header["destination"] == Config(api_key="key-1", base_url=server.url).destination
     assert bench.files("data/*") == [blob_name(header["dataId"])]
+
+
+TWO_HUNDRED_KB = """
+for name in (f"{sys.argv[1]}-{number}" for number in range(30)):
+    exporter.put(step(name, part(name.encode() * 2000)))
+os._exit(0)
+"""
+
+
+def test_what_was_adopted_and_delivered_takes_no_room_any_more(bench, server, monkeypatch):
+    """A program that outlives many others must not come to think its spool full."""
+    monkeypatch.setattr("xray_trace.export.background._ADOPTION_SECONDS", 0.05)
+    exporter, stats = bench.exporter(max_spool_bytes=1_000_000, batch_interval_seconds=0.05)
+    for run in range(8):
+        finished(bench.program(TWO_HUNDRED_KB, str(run)))
+        exporter.put(step(f"mine-{run}"))
+        wait_until(lambda last=f"{run}-29": last in steps(server))
+    assert stats.snapshot().dropped == {}
+
+
+def test_what_an_adopter_had_half_written_when_it_was_killed_costs_nothing(bench, server):
+    finished(bench.program(TWO_HUNDRED_KB, "s"))
+    for name in bench.files("events/*.open"):
+        parsed = SpoolName.parse(name)
+        half = str(parsed._replace(suffix=BATCH)) + ".tmp"
+        (bench.spool_dir / half).write_bytes(b'{"events":[')
+    assert recovered(bench) == {"adopted": 60}
+    assert sorted(steps(server)) == sorted(f"s-{n}" for n in range(30))
+    assert bench.files() == []
+
+
+def test_journals_wait_for_the_next_adopter_where_the_disk_has_no_room_to_pack_them(bench, server):
+    server.always = Reply(503)
+    finished(bench.program(TWO_HUNDRED_KB, "s"))
+    small_disk = """
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    exporter.resume()
+    print(exporter.flush(20).pending)
+    os._exit(0)
+    """
+    assert finished(bench.program(small_disk)).strip() == "0"
+    server.always = None
+    assert recovered(bench) == {"adopted": 60}
+    assert sorted(steps(server)) == sorted(f"s-{n}" for n in range(30))
+    assert len(server.accepted) == 60
+
+
+def test_the_same_adopter_packs_a_journal_whole_once_the_disk_has_room(bench, server):
+    finished(bench.program(TWO_HUNDRED_KB, "s"))
+    program = bench.program(
+        """
+        import resource
+        import xray_trace.export.background as background
+        background._ADOPTION_SECONDS = 0.05
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+        exporter.resume()
+        print("full", exporter.flush(20).pending, flush=True)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        deadline = time.monotonic() + 20
+        while stats.snapshot().delivered < 60 and time.monotonic() < deadline:
+            exporter.flush(1)
+        print("free", stats.snapshot().delivered, stats.snapshot().dropped)
+        """,
+        batch_interval_seconds=0.05,
+    )
+    assert finished(program).splitlines() == ["full 0", "free 60 {}"]
+    assert len([event for event in server.accepted if event["type"] == "data"]) == 30
+
+
+def test_the_quota_takes_first_what_the_oldest_program_left(bench, server):
+    server.always = Reply(503)
+    for run in range(8):
+        finished(bench.program(TWO_HUNDRED_KB, str(run)))
+    exporter, stats = bench.exporter(max_spool_bytes=1_000_000, max_attempts=1)
+    exporter.resume()
+    exporter.flush(20)
+    server.always = None
+    exporter.flush(20)
+    assert set(stats.snapshot().dropped) == {"the spool was full"}
+    kept = {name.split("-")[0] for name in steps(server)}
+    assert kept == {str(run) for run in range(8 - len(kept), 8)}
