@@ -4,7 +4,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from xray_trace.errors import SpoolError
+from xray_trace.errors import FileGoneError, SpoolError
 
 __all__ = ["MAX_HEADER_BYTES", "BlobHeader", "read_header", "reserved_header"]
 
@@ -49,10 +49,10 @@ def reserved_header(trace_id: str, key: str, content_type: str, metadata: bytes)
 def read_header(file: BinaryIO) -> tuple[BlobHeader, int]:
     """Return the header and where the bytes begin; the file stands there then.
 
-    Raises SpoolError if there is none.
+    Raises FileGoneError if there is none: whatever lies there, it is not the blob any more.
     """
     line = file.readline(MAX_HEADER_BYTES)
     try:
         return _decoder.decode(line), len(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SpoolError("a file under data/ does not begin with a blob's header") from error
+        raise FileGoneError("a file under data/ does not begin with a blob's header") from error

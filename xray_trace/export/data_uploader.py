@@ -4,7 +4,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from xray_trace.errors import SpoolError
+from xray_trace.errors import FileGoneError
 from xray_trace.export.answer import Decision, classify_presign, classify_put
 from xray_trace.export.blob_header import BlobHeader, read_header
 from xray_trace.export.item import Item
@@ -37,11 +37,11 @@ class DataUploader:
                 header, offset = read_header(file)
                 outcome = await self._pace.settle(lambda: self._attempt(header, file, offset))
             self._conclude(item, outcome)
-        except SpoolError:
+        except FileGoneError:
             self._ledger.gone(item)
             self._outbox.done(item)
             return
-        except BaseException:
+        except BaseException:  # of the disk too: a value that cannot be read now may be readable later
             self._outbox.put_back(item)
             raise
         if outcome.decision is Decision.RETRY:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from tests.trace.export.bench import assert_adds_up, part, step
+from tests.trace.export.bench import assert_adds_up, finished, part, step
 from tests.trace.export.scripted_server import Reply
 from xray_trace.events import Content, LateValue, Part
 from xray_trace.export.worker_pool import MAX_WAITING
@@ -182,3 +182,29 @@ def test_a_late_value_that_takes_for_ever_does_not_hold_up_the_shutdown(bench, s
     gate.set()
     bench._made.clear()
     assert stats.snapshot().pending == 0
+
+
+def test_a_value_that_cannot_be_read_for_now_stays(bench, server):
+    server.always = Reply(503)
+    program = bench.program(
+        """
+        exporter.put(step("s1", part(b"x" * 30_000)))
+        exporter.flush(20)
+        (blob,) = (config.spool_dir / "data").glob("*.data.bin")
+        away = blob.rename(config.spool_dir / "away")
+        blob.symlink_to(away)  # which the spool never follows, as little as a disk that fails answers
+        print("hidden", flush=True)
+        while not (config.spool_dir / "go").exists():
+            time.sleep(0.01)
+        print(exporter.flush(2).pending, stats.snapshot().dropped, flush=True)
+        blob.unlink()
+        away.rename(blob)
+        print(exporter.shutdown(20).pending, stats.snapshot().dropped)
+        """,
+        max_attempts=1,
+    )
+    assert program.stdout.readline() == b"hidden\n"
+    server.always = None
+    (bench.spool_dir / "go").touch()
+    assert finished(program).splitlines() == ["1 {}", "0 {}"]
+    assert len(server.blobs) == 1
