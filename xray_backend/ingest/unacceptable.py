@@ -32,6 +32,15 @@ _TYPES: Final[Mapping[str, str]] = {
 _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `(?:key in )?\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
 _EXPECTED: Final = re.compile(r"Expected `(?P<expected>[^`]*)`(?:, got `(?P<got>[^`]*)`)?")
 _MISSING: Final = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
+_BOUND: Final = re.compile(r"Expected `(?P<type>[^`]*)` (?P<of>of length )?(?P<sign>[<>]=?) (?P<bound>\S+)")
+_SIGNS: Final[Mapping[str, str]] = {
+    ">=": "at least",
+    ">": "more than",
+    "<=": "at most",
+    "<": "less than",
+}
+_COUNTED: Final[Mapping[str, str]] = {"str": "characters", "array": "entries", "object": "entries"}
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL)
 _VALUE: Final = re.compile(r"Invalid (?:enum )?value '?(?P<value>.*?)'?", re.DOTALL)
 
 
@@ -45,6 +54,11 @@ def explain(error: msgspec.ValidationError, subject: str) -> str:
     if wrong := _EXPECTED.fullmatch(what):
         got = f", not {_name(wrong['got'])}" if wrong["got"] else ""
         return f"{field} must be {_name(wrong['expected'])}{got}."
+    if outside := _BOUND.fullmatch(what):
+        verb, counted = ("have", f" {_COUNTED.get(outside['type'], 'items')}") if outside["of"] else ("be", "")
+        return f"{field} must {verb} {_SIGNS[outside['sign']]} {outside['bound']}{counted}."
+    if extra := _UNKNOWN.fullmatch(what):
+        return f"{field} has the field `{extra['field'][:_LONGEST_ECHO]}`, which is not known here."
     if unknown := _VALUE.fullmatch(what):
         return f"{field} must not be '{unknown['value'][:_LONGEST_ECHO]}'; the value is not known here."
     if "RFC3339" in what:
