@@ -210,7 +210,11 @@ def test_a_colon_in_a_key_or_a_text_is_no_key_that_comes_twice(key: str) -> None
 def test_an_event_too_deep_for_any_parser_costs_that_event_alone() -> None:
     for deep in ("[" * 5000 + "]" * 5000, '{"a":' * 5000 + "1" + "}" * 5000):
         text = json.dumps(STEP)[:-1] + f',"metadata":{{"],[{{\\"":{deep}}}}}'
-        assert refusal_of_text(text) == "The event is nested too deeply."
+        # How deep the parsers go differs between Python's versions; which of them gives up first does not matter.
+        assert refusal_of_text(text) in {
+            "The event is nested too deeply.",
+            "`metadata` is nested deeper than 50 levels.",
+        }
         both = json.dumps(STEP)[:-1] + ',"metadata":{"x":NaN}},' + text
         good = json.dumps(STEP)
         parsed = parse(f'{{"events":[{good},{both},{good}],"more":[1,2]}}'.encode())
@@ -313,7 +317,7 @@ def test_the_projects_own_data_path_is_taken() -> None:
         b"\xff\xfe{}",
         b'\xef\xbb\xbf{"events":[]}',
         b'{"events":' + b"[" * 100_000,
-        b'{"deep":' + b"[" * 9000 + b"]" * 9000 + b',"events":[' + json.dumps(STEP).encode() + b"]}",
+        b'{"deep":' + b"[" * 100_000 + b"]" * 100_000 + b',"events":[' + json.dumps(STEP).encode() + b"]}",
     ],
 )
 def test_a_body_of_another_shape_is_refused_whole(body: bytes) -> None:

@@ -31,9 +31,10 @@ def run(spool: Path, *flags: str) -> subprocess.CompletedProcess[str]:
         "XRAY_SPOOL_DIR": str(spool),
         "XRAY_EXIT_TIMEOUT_SECONDS": "0.5",
     }
-    return subprocess.run(
-        [sys.executable, *flags, "-c", PROGRAM], env=env, capture_output=True, text=True, timeout=60, check=False
-    )
+    # From Python 3.12 on, the interpreter warns of every fork in a program with threads; the program says whether
+    # it wants to hear of that.
+    command = [sys.executable, *flags, "-W", "ignore:This process:DeprecationWarning", "-c", PROGRAM]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
 def recorded_in(spool: Path) -> list[str]:

@@ -20,9 +20,13 @@ _AUTOCHECKPOINT_PAGES: Final = 4096
 def open_connection(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open the file for use by any one thread at a time; transactions are begun and ended by hand."""
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
-    if read_only:
-        connection.execute("PRAGMA query_only = ON")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+    except sqlite3.Error:  # the file is no database, or cannot be read
+        connection.close()
+        raise
     return connection
