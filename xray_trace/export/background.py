@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import threading
 import time
-from contextvars import Context
 from typing import TYPE_CHECKING
 
 from xray_trace.errors import SpoolError
@@ -16,6 +16,7 @@ from xray_trace.export.ledger import Ledger
 from xray_trace.export.loading import load_module
 from xray_trace.export.outbox import Outbox
 from xray_trace.export.pipeline import Pipeline
+from xray_trace.guard import from_signal_handler
 
 if TYPE_CHECKING:
     from xray_trace.export.sending import Sending
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Background"]
 
 _ADOPTION_SECONDS = 30.0  # what a dead process left is on its way within this time; a look costs three listings
+_RINGS_AT_ONCE = 4096  # bytes; more than come while the loop is busy
 
 
 class Background:
@@ -53,14 +55,21 @@ class Background:
         asyncio.run(self._work(), debug=False)  # the program's PYTHONASYNCIODEBUG is about its own loops
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        empty = Context()  # the loop must not keep alive what a recording thread has in its own context
+        hearing, ringing = socket.socketpair()
+        with hearing, ringing:
+            hearing.setblocking(False)
+            ringing.setblocking(False)
+            hearer = asyncio.create_task(self._hear(hearing))
+            self._pipeline.doorbell.connect(lambda: _ring(ringing))
+            await self._work_until_stopped()
+            hearer.cancel()
+            await asyncio.wait([hearer])
 
-        def wake() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended; nobody is to be woken
-                loop.call_soon_threadsafe(self._rung.set, context=empty)
+    async def _hear(self, hearing: socket.socket) -> None:
+        while await asyncio.get_running_loop().sock_recv(hearing, _RINGS_AT_ONCE):
+            self._rung.set()
 
-        self._pipeline.doorbell.connect(wake)
+    async def _work_until_stopped(self) -> None:
         self._tend()
         while not self._pipeline.is_stopping:
             await self._next_ring()
@@ -164,3 +173,15 @@ class Background:
         finally:
             self._pipeline.reporter.write()
             done.set()
+
+
+def _ring(ringing: socket.socket) -> None:
+    """Wake the loop, through a socket of our own.
+
+    `call_soon_threadsafe` would swallow each OSError, and a signal handler's TimeoutError is one too.
+    """
+    try:
+        ringing.send(b"!")
+    except OSError as error:  # rung so often that the socket is full, or the loop has ended
+        if from_signal_handler(error):
+            raise

@@ -5,11 +5,13 @@ a dead owner alive. Their price: they vanish when the process closes any descrip
 never opens a lock file that it holds itself; `_HELD` tells it which those are.
 """
 
+import contextlib
 import os
 import threading
 from pathlib import Path
 
 from xray_trace.errors import SpoolError
+from xray_trace.guard import from_signal_handler
 
 try:
     import fcntl
@@ -87,6 +89,8 @@ class OwnerLock:
             return None
         except OSError as error:
             _close(descriptor)
+            if from_signal_handler(error):
+                raise
             raise SpoolError(f"{path} cannot be locked: {error.strerror}") from error
         _HELD.add(str(path))
         return cls(path, descriptor)
@@ -110,9 +114,13 @@ class OwnerLock:
             return False
 
     def release(self) -> None:
-        """Remove the file, then let the lock go; in this order nobody can take the lock of a file that vanishes."""
-        if self.is_intact():
-            self._path.unlink(missing_ok=True)
+        """Remove the file, then let the lock go; in this order nobody can take the lock of a file that vanishes.
+
+        A file that cannot be removed is that of a dead owner from now on.
+        """
+        with contextlib.suppress(OSError):
+            if self.is_intact():
+                self._path.unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:

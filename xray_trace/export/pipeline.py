@@ -18,7 +18,7 @@ from xray_trace.export.memory_storage import MemoryStorage
 from xray_trace.export.ownership import IS_SUPPORTED
 from xray_trace.export.reporter import Reporter
 from xray_trace.export.storage import StorageAdapter
-from xray_trace.guard import Guard
+from xray_trace.guard import Guard, from_signal_handler
 from xray_trace.stats import Stats
 
 __all__ = ["Pipeline"]
@@ -50,7 +50,9 @@ class Pipeline:
         self._thread = thread
         try:
             thread.start()
-        except RuntimeError:
+        except RuntimeError as error:
+            if from_signal_handler(error):
+                raise
             self._thread = None
             self.reporter.trace("no thread can be started any more; what is recorded now waits in the spool")
 

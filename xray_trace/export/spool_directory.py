@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from xray_trace.errors import SpoolError
+from xray_trace.guard import from_signal_handler
 
 __all__ = ["FOLDERS", "find_spool_directory", "open_spool_directory"]
 
@@ -31,6 +32,8 @@ def open_spool_directory(wished: Path) -> Path:
             for folder in (path, *(path / name for name in FOLDERS)):
                 _make_private(folder)
         except (OSError, ValueError) as error:
+            if from_signal_handler(error):
+                raise
             objections.append(f"{path}: {getattr(error, 'strerror', None) or error}")
         else:
             return path

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from xray_trace.events import Content, LateValue
+from xray_trace.guard import from_signal_handler
 
 __all__ = ["LateJob", "WorkerPool"]
 
@@ -71,7 +72,9 @@ class WorkerPool:
         self._threads.append(worker)
         try:
             worker.start()
-        except RuntimeError:  # the interpreter is shutting down: `drain` will do the work
+        except RuntimeError as error:  # the interpreter is shutting down: `drain` will do the work
+            if from_signal_handler(error):
+                raise
             self._threads.remove(worker)
 
     def _work(self) -> None:
