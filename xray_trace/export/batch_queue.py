@@ -58,11 +58,9 @@ class BatchQueue:
         if self._is_closed:
             return list(self._journals.values())
         if not self._open.is_empty():
-            self.prepare()
-            with self._lock:
-                self._change_from(self._open)
+            self._seal_open()
         with self._lock:
-            kept = (self._open, self._spare)
+            kept = (self._spare, None if self._open.is_sealed() else self._open)
             sealed = [journal for journal in self._journals.values() if journal not in kept]
         for journal in sealed:
             journal.seal()
@@ -88,6 +86,15 @@ class BatchQueue:
         """Stop this process, a fork's child, from writing into the parent's journals."""
         self._lock = threading.RLock()  # a thread that the child does not have may have held it
         self.close()
+
+    def _seal_open(self) -> None:
+        """Put another journal in the open one's place, or none where there is no room: packing it will make some."""
+        try:
+            self.prepare()
+            with self._lock:
+                self._change_from(self._open)
+        except SpoolError:
+            self._open.seal()
 
     def _create(self, capacity_bytes: int) -> Journal:
         journal = self._storage.new_journal(capacity_bytes)

@@ -16,6 +16,7 @@ from xray_trace.export.ownership import OwnerLock
 from xray_trace.export.spool_directory import open_spool_directory
 from xray_trace.export.spool_name import JOURNAL, LOCK, TEMPORARY, SpoolName
 from xray_trace.export.storage import StorageAdapter
+from xray_trace.guard import from_signal_handler
 
 __all__ = ["DiskStorage"]
 
@@ -94,7 +95,7 @@ class DiskStorage(StorageAdapter):
                 os.link(self._path(old), self._path(new))
             except FileExistsError:
                 return False
-            except PermissionError:  # a file system without hard links
+            except OSError:  # a file system without hard links, which each says in its own way
                 if self._path(new).exists():
                     return False
                 os.rename(self._path(old), self._path(new))
@@ -103,9 +104,9 @@ class DiskStorage(StorageAdapter):
 
     def remove(self, name: str) -> None:
         """Remove it; nothing happens where it is gone already."""
+        self._account(name, None)
         with _translated(name), contextlib.suppress(FileNotFoundError):
             os.unlink(self._path(name))
-        self._account(name, None)
 
     def names(self) -> list[str]:
         """Return what this owner keeps, oldest first."""
@@ -144,7 +145,8 @@ class DiskStorage(StorageAdapter):
 
     def _account(self, name: str, size: int | None) -> None:
         with self._lock:
-            self._used_bytes += (size or 0) - self._sizes.pop(name, 0)
+            change = (size or 0) - self._sizes.pop(name, 0)
+            self._used_bytes += change  # with no call in between, nor so a signal handler
             if size is not None:
                 self._sizes[name] = size
 
@@ -157,14 +159,15 @@ class DiskStorage(StorageAdapter):
             )
         path = self._path(temporary or name)
         with _translated(name):
-            descriptor = os.open(path, _NEW_FILE, 0o600)
             try:
-                yield descriptor
+                descriptor = os.open(path, _NEW_FILE, 0o600)
+                try:
+                    yield descriptor
+                finally:
+                    os.close(descriptor)
             except BaseException:
                 path.unlink(missing_ok=True)
                 raise
-            finally:
-                os.close(descriptor)
         self._account(name, size)
 
 
@@ -176,6 +179,8 @@ def _translated(name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise FileGoneError(f"{name} is not in the spool any more") from error
     except OSError as error:
+        if from_signal_handler(error):  # a TimeoutError, mostly
+            raise
         raise SpoolError(f"the spool's disk failed at {name}: {error.strerror}") from error
 
 

@@ -48,11 +48,23 @@ class Intake:
                 record, lost = self._with_large_parts_staged(record)
                 break
         jobs = [LateJob(value, self._announce(value)) for value in late]
-        if lost:
-            self._keep(Record(record.trace_id, b"", lost))
-        self._keep(record)  # the last that may fail, so that a record is kept once or not at all
+        try:
+            if lost:
+                self._keep(Record(record.trace_id, b"", lost))
+            self._keep(record)  # the last that may fail, so that a record is kept once or not at all
+        except SpoolError:
+            self._take_back(record, jobs)
+            raise
         for job in jobs:
             self.pool.submit(job)
+
+    def _take_back(self, record: Record, jobs: list[LateJob]) -> None:
+        """Remove the files of a record that is not kept: nobody would ask for them, but the quota count them."""
+        for part in record.parts:
+            if part.blob is not None:
+                self._storage.remove(part.blob)
+        for job in jobs:
+            self._withdraw(job)
 
     def _keep(self, record: Record) -> None:
         try:

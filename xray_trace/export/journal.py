@@ -33,6 +33,10 @@ class Journal:
         """Tell whether nothing was written; a sealed journal is never empty."""
         return self._mapping.tell() == 0
 
+    def is_sealed(self) -> bool:
+        """Tell whether nothing more can be written."""
+        return self._mapping.tell() == self.capacity_bytes
+
     def seal(self) -> None:
         """Let nothing more in; may be repeated. In a fork's child it stops that process's writes, not the parent's."""
         self._mapping.seek(self.capacity_bytes)

@@ -84,7 +84,7 @@ class Ledger:
         self._reporter.report(f"the server rejected a value ({explanation}); it is kept in {name}")
 
     def _discard(self, item: Item) -> None:
-        self._storage.remove(item.name)
+        self._remove([item.name])
         if item.journal not in self._held:
             return
         files, items = self._held[item.journal]
@@ -94,5 +94,9 @@ class Ledger:
             self._remove(files)
 
     def _remove(self, names: list[str]) -> None:
+        """Remove the files; one that stays costs no more than being sent again by the next start, under its ids."""
         for name in names:
-            self._storage.remove(name)
+            try:
+                self._storage.remove(name)
+            except SpoolError as error:
+                self._reporter.report(str(error))

@@ -1,5 +1,6 @@
 """Disks that are full, foreign or not there."""
 
+import errno
 import os
 import stat
 
@@ -173,4 +174,53 @@ def test_a_spool_that_is_removed_under_a_living_program_costs_what_was_in_it_alo
     result = exporter.flush(20)
     assert result.pending == 0
     assert "s3" in steps(server)
+    assert_adds_up(stats)
+
+
+def test_a_record_that_finds_no_room_leaves_no_file_of_its_values_behind(bench, server):
+    """Nobody would ever remove such files, so in the end the quota would be full of them."""
+    server.always = Reply(401)
+    exporter, stats = bench.exporter(max_spool_bytes=1_000_000)
+    for number in range(600):
+        exporter.put(step(f"s{number}", part(os.urandom(12_000)), part(os.urandom(17_000))))
+    exporter.shutdown(20)
+    assert stats.snapshot().dropped["the spool was full"] > 0
+    assert bench.files("data/*.staged") == []
+    assert_adds_up(stats)
+
+
+def test_a_file_that_cannot_be_removed_is_delivered_and_counted_once(bench, server, monkeypatch):
+    exporter, stats = bench.exporter()
+    exporter.put(step("s1", part(b"small"), part(b"x" * 30_000)))
+    unlink = os.unlink
+
+    def refused(path, *arguments, **options):
+        if str(bench.spool_dir) in str(path):
+            raise OSError(errno.EROFS, "Read-only file system")
+        unlink(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refused)
+        result = exporter.flush(20)
+        assert (result.delivered, result.pending, result.dropped) == (3, 0, {})
+        exporter.put(step("s2"))
+        assert exporter.shutdown(20).delivered == 4
+    assert sorted(steps(server)) == ["s1", "s2"]
+    assert [event["type"] for event in server.accepted].count("data") == 1
+    assert_adds_up(stats)
+
+
+def test_a_spool_that_large_values_fill_at_once_is_free_again_when_they_are_sent(bench, server):
+    """The open journal must be sealed even where there is no room for another, or nothing would ever be packed."""
+    exporter, stats = bench.exporter(max_spool_bytes=1_000_000, batch_interval_seconds=3600)
+    number = 0
+    while not stats.snapshot().dropped:
+        exporter.put(step(f"s{number}", part(os.urandom(30_000))))
+        number += 1
+    first = exporter.flush(20)
+    assert first.pending == 0
+    exporter.put(step("after", part(os.urandom(30_000))))
+    result = exporter.flush(20)
+    assert (result.pending, result.dropped) == (0, first.dropped)
+    assert steps(server)[-1] == "after"
     assert_adds_up(stats)
