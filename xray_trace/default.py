@@ -14,6 +14,16 @@ _installed: BaseTracer | None = None
 _installing = threading.RLock()  # re-entrant: a signal handler's step may come while the first step makes the tracer
 
 
+def _forget_in_child() -> None:
+    """Replace the lock, which a thread that a fork's child does not have may hold."""
+    global _installing
+    _installing = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
+
+
 def get_tracer() -> BaseTracer:
     """Return the default tracer; the first call makes it from the environment."""
     return _installed or _make_default()

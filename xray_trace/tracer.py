@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from xray_trace.capture.capturer import Capturer
 from xray_trace.config import Config, load_config
 from xray_trace.export.exporter import Exporter
+from xray_trace.export.loading import prepare_loading
 from xray_trace.guard import Guard
 from xray_trace.log import write_log
 from xray_trace.recorder.core import RecorderCore
@@ -88,6 +89,7 @@ class Tracer(BaseTracer):
     """
 
     def __init__(self, **options: object) -> None:
+        prepare_loading()  # before the settings, which are read with imports of their own
         self.config: Config = load_config(options)
         self._stats = Stats()
         self._exporter = Exporter(self.config, self._stats)

@@ -84,6 +84,7 @@ class Exporter:
         """Let go of the parent's files, thread and locks; the next record begins anew."""
         self._lock = threading.RLock()
         pipeline, self._pipeline = self._pipeline, None
+        self._former_owners = set()  # the parent counted what they recorded
         self._stats.after_fork_in_child()
         if pipeline is not None:
             with self._guard.around("letting go after a fork"):

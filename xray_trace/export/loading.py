@@ -13,6 +13,8 @@ interpreter busy. A fork must not hang for ever, whatever another library's hook
 
 _WITH_HOOKS = ("logging", "concurrent.futures.thread")
 
+_OF_CALLERS = ("hashlib", "tempfile", "urllib.parse", "uuid")  # what the threads that record import inside functions
+
 _loading = threading.RLock()
 _held: list[bool] = []
 _is_prepared = False
@@ -32,7 +34,8 @@ def prepare_loading() -> None:
     for name in _WITH_HOOKS:
         importlib.import_module(name)
     _watch_forks()
-    load_module("hashlib")
+    for name in _OF_CALLERS:
+        load_module(name)
 
 
 def load_module(name: str) -> ModuleType:

@@ -149,3 +149,30 @@ assert exporter.shutdown(20).pending == 0
     )
     assert finished(program).strip() == "refused"
     assert steps(server) == {"parent": 1}
+
+
+def test_a_child_counts_what_its_parent_left_before_a_shutdown_as_taken_over(bench, server):
+    server.always = Reply(503)
+    program = bench.program(
+        CHILD
+        + """
+exporter.put(step("left"))
+exporter.shutdown(20)
+print("left", flush=True)
+while not (config.spool_dir / "go").exists():
+    time.sleep(0.01)
+def work():
+    exporter.put(step("child"))
+    exporter.flush(20)
+    now = stats.snapshot()
+    print(now.adopted, now.delivered, now.pending, flush=True)
+    exporter.shutdown(5)
+wait(fork(work))
+os._exit(0)
+""",
+        max_attempts=1,
+    )
+    assert program.stdout.readline() == b"left\n"
+    server.always = None
+    (bench.spool_dir / "go").touch()
+    assert finished(program).strip() == "1 2 0"
