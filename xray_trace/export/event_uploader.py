@@ -106,5 +106,5 @@ def _refused_events(body: bytes, answer: Answer) -> list[bytes]:
     if not isinstance(rejected, list):
         return []
     events = batch_events(body)
-    places = {entry.get("index") for entry in rejected if isinstance(entry, dict)}
+    places = {entry["index"] for entry in rejected if isinstance(entry, dict) and isinstance(entry.get("index"), int)}
     return [event for place, event in enumerate(events) if place in places]

@@ -93,9 +93,10 @@ def test_a_blob_that_the_server_does_not_take_is_set_aside(bench, server, status
     assert_adds_up(stats)
 
 
-def test_a_presigned_url_of_another_kind_is_not_followed(bench, server, tmp_path):
+@pytest.mark.parametrize("url", ["file://{}", "{}", "http://[", "https://", "http://\x00", ""])
+def test_a_presigned_url_that_is_none_is_not_followed(bench, server, tmp_path, url):
     secret = tmp_path / "secret"
-    server.always = Reply(body=json.dumps({"success": True, "presignedUrl": f"file://{secret}"}).encode())
+    server.always = Reply(body=json.dumps({"success": True, "presignedUrl": url.format(secret)}).encode())
     exporter, _ = bench.exporter(max_attempts=1)
     exporter.put(step("s1", part(os.urandom(BIG))))
     assert exporter.flush(20).pending == 1

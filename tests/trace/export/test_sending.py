@@ -289,3 +289,13 @@ def test_what_cannot_be_encoded_is_swallowed_and_counted(bench):
     assert (now.swallowed, now.dropped) == (1, {"recording failed": 1})
     bench._made.clear()
     exporter.shutdown(5)
+
+
+@pytest.mark.parametrize("rejected", ['[{"index":[]},{"index":"0"},{"index":9},7]', '{"index":0}', '"all"'])
+def test_an_answer_that_names_no_event_of_the_batch_costs_none(bench, server, rejected):
+    server.ingest.append(Reply(200, b'{"success":true,"rejected":%s}' % rejected.encode()))
+    exporter, _ = bench.exporter()
+    exporter.put(step("s1"))
+    result = exporter.flush(20)
+    assert (result.delivered, result.pending, result.dropped) == (1, 0, {})
+    assert steps(server) == ["s1"]
