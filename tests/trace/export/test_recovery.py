@@ -77,7 +77,9 @@ def test_nothing_is_lost_or_doubled_when_programs_are_killed_at_any_moment(bench
     named = {a["dataId"] for event in server.accepted for a in event.get("artifacts", [])}
     sent = {event["dataId"] for event in server.accepted if event["type"] == "data"} | set(server.blobs)
     assert named <= sent
-    assert found["adopted"] == len(server.accepted) + len(server.blobs)
+    torn = found.pop("a record in the spool was damaged", 0)  # a kill struck in the middle of a copy
+    assert found == {"adopted": len(server.accepted) + len(server.blobs) + torn}
+    assert torn <= 8
     assert bench.files() == []
 
 
