@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Callable
 
-from xray_trace.errors import SpoolError
+from xray_trace.errors import QueueClosedError, SpoolError
 from xray_trace.export.frames import to_frame
 from xray_trace.export.journal import Journal
 from xray_trace.export.storage import StorageAdapter
 from xray_trace.guard import from_signal_handler
 
-__all__ = ["JOURNAL_BYTES", "BatchQueue", "QueueClosedError"]
+__all__ = ["JOURNAL_BYTES", "BatchQueue"]
 
 JOURNAL_BYTES = 1024 * 1024
 """Room for a hundred records of the usual kind with their contents, and little to promise on disk for one record."""
@@ -17,10 +17,6 @@ JOURNAL_BYTES = 1024 * 1024
 _SHARE_OF_SPOOL = 16  # an open and a spare journal must leave most of a small spool to what waits
 
 _TRIES = 8  # between taking a fresh journal and writing into it, other threads may fill it; hardly twice in a row
-
-
-class QueueClosedError(SpoolError):
-    """The queue was closed, by a shutdown or a fork; another one must be made."""
 
 
 class BatchQueue:

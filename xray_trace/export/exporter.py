@@ -3,16 +3,19 @@
 import threading
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import xray_trace.export.ownership  # noqa: F401 - its fork hook has to run before those of programs that record
 from xray_trace.config import Config
-from xray_trace.errors import SpoolError, SpoolFullError
+from xray_trace.errors import QueueClosedError, SpoolError, SpoolFullError
 from xray_trace.events import LateValue, Record
-from xray_trace.export.batch_queue import QueueClosedError
-from xray_trace.export.loading import prepare_loading
-from xray_trace.export.pipeline import Pipeline
+from xray_trace.export.loading import load_module, prepare_loading
 from xray_trace.export.reporter import Reporter
 from xray_trace.guard import Guard
 from xray_trace.stats import FlushResult, Stats
+
+if TYPE_CHECKING:
+    from xray_trace.export.pipeline import Pipeline
 
 __all__ = ["Exporter"]
 
@@ -28,6 +31,7 @@ class Exporter:
 
     def __init__(self, config: Config, stats: Stats) -> None:
         prepare_loading()  # here, because a program makes its tracer long before its threads fork
+        self._pipeline_type: type[Pipeline] = load_module("xray_trace.export.pipeline").Pipeline
         self._config = config
         self._stats = stats
         self._reporter = Reporter(debug=config.debug)
@@ -101,14 +105,14 @@ class Exporter:
                     self._pipeline = None
         raise SpoolError("the exporter was shut down again and again while it was recording")
 
-    def _start(self) -> Pipeline:
+    def _start(self) -> "Pipeline":
         with self._lock:
             if self._pipeline is not None:
                 return self._pipeline
-            pipeline = Pipeline(self._config, self._stats, self._guard, self._reporter, self._former_owners)
+            pipeline = self._pipeline_type(self._config, self._stats, self._guard, self._reporter, self._former_owners)
             return self._install(pipeline)
 
-    def _install(self, pipeline: Pipeline) -> Pipeline:
+    def _install(self, pipeline: "Pipeline") -> "Pipeline":
         """Begin with this pipeline, unless a signal handler recorded while it was made, and was quicker."""
         if self._pipeline is not None:
             pipeline.stop(0.0)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from xray_trace.errors import SpoolError
+from xray_trace.errors import QueueClosedError, SpoolError
 from xray_trace.events import Content, LateValue, Part, Record, encode_record
-from xray_trace.export.batch_queue import BatchQueue, QueueClosedError
+from xray_trace.export.batch_queue import BatchQueue
 from xray_trace.export.blob_header import reserved_header
 from xray_trace.export.spool_name import LATE, STAGED
 from xray_trace.export.storage import StorageAdapter

@@ -39,7 +39,7 @@ def prepare_loading() -> None:
 
 
 def load_module(name: str) -> ModuleType:
-    """Import a module that would make `import xray_trace` slow: those that need asyncio or aiohttp."""
+    """Import a module that would make `import xray_trace` slow: what only a program that records needs."""
     with _loading:
         return importlib.import_module(name)
 
