@@ -166,16 +166,18 @@ def test_what_a_signal_handler_raises_reaches_the_program(storage):
         raise Alarm
 
     def record_for_ever() -> None:
-        while True:
-            queue.put(b"m" * 10_000)
-            drained(queue)
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.05)  # again, should one strike in a callback of the collector
+        try:
+            while True:
+                queue.put(b"m" * 10_000)
+                drained(queue)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     queue = BatchQueue(storage, lambda: None, 100)
     before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.02)
     try:
         with pytest.raises(Alarm):
             record_for_ever()
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
