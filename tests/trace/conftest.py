@@ -1,5 +1,6 @@
 """Every test records in memory, and fails if the guard swallowed an error that the test did not ask for."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -21,3 +22,11 @@ def recorder(request: pytest.FixtureRequest) -> Iterator[MemoryTracer]:
     install(former or NoopTracer())
     if request.node.get_closest_marker("swallows") is None:
         assert tracer.stats().swallowed == 0, repr(tracer.guard.last)
+
+
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    """Keep the collector still: the interpreter drops what is raised in its callbacks, and hypothesis has one."""
+    gc.disable()
+    yield
+    gc.enable()

@@ -158,6 +158,7 @@ def test_a_signal_handler_may_record_at_any_moment(storage):
     assert found.count(b"f") == 60
 
 
+@pytest.mark.usefixtures("no_garbage_collection")
 def test_what_a_signal_handler_raises_reaches_the_program(storage):
     class Alarm(ValueError):
         pass
@@ -166,7 +167,7 @@ def test_what_a_signal_handler_raises_reaches_the_program(storage):
         raise Alarm
 
     def record_for_ever() -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.05)  # again, should one strike in a callback of the collector
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.05)  # again, should one get lost
         try:
             while True:
                 queue.put(b"m" * 10_000)
