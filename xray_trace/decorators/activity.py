@@ -67,9 +67,9 @@ class Activity(Protocol):
 class StepActivity:
     """Each call is a step."""
 
-    def __init__(self, function: Callable[..., Any], options: StepOptions, default_name: str) -> None:
+    def __init__(self, function: Callable[..., Any], options: StepOptions, name: str) -> None:
         self.options = options
-        self.name = options.name or default_name
+        self.name = name
         self._function = function
         self._binders: dict[bool, ArgumentBinder] = {}
         self._binders_of_all: dict[bool, ArgumentBinder] = {}
@@ -203,9 +203,9 @@ class StepRun:
 class TraceActivity:
     """Each call is a trace."""
 
-    def __init__(self, options: TraceOptions, default_name: str) -> None:
+    def __init__(self, options: TraceOptions, name: str) -> None:
         self.options = options
-        self.name = options.name or default_name
+        self.name = name
 
     def is_on(self) -> bool:
         """Tell whether a call would be recorded."""

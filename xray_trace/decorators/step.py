@@ -3,13 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
-from msgspec.structs import replace
-
 from xray_trace.decorators.activity import StepActivity
-from xray_trace.decorators.blocks import Blocks
 from xray_trace.decorators.options import MetadataSource, Snapshot, StepOptions
-from xray_trace.decorators.targets import decorate
-from xray_trace.default import get_recorder, is_off_for_good
+from xray_trace.decorators.spec import Spec
+from xray_trace.default import get_recorder
 from xray_trace.recorder.step import NO_STEP, Step
 
 __all__ = ["StepSpec", "step"]
@@ -17,11 +14,11 @@ __all__ = ["StepSpec", "step"]
 T = TypeVar("T")
 
 
-class StepSpec(Blocks[Step]):
+class StepSpec(Spec[Step]):
     """What `step(…)` returns: decorates a callable, or makes the block of a `with` a step."""
 
     def __init__(self, options: StepOptions) -> None:
-        super().__init__()
+        super().__init__(options.name)
         self._options = options
 
     def __repr__(self) -> str:
@@ -32,20 +29,8 @@ class StepSpec(Blocks[Step]):
         """Pickle the options; open blocks are this process's."""
         return StepSpec, (self._options,)
 
-    def __call__(self, target: T) -> T:
-        """Return the target with its calls recorded; a class is changed in place and stays the same object."""
-        if is_off_for_good():
-            return target
-        prefix = self._options.name if isinstance(target, type) else None
-
-        def make_activity(function: Callable[..., Any], name: str) -> StepActivity:
-            options = self._options
-            if prefix:
-                options = replace(options, name=f"{prefix}.{name.rpartition('.')[2]}")
-            return StepActivity(function, options, name)
-
-        decorated: T = decorate(target, make_activity, self)
-        return decorated
+    def _activity(self, function: Callable[..., Any], name: str) -> StepActivity:
+        return StepActivity(function, self._options, name)
 
     def _open(self) -> Step | None:
         recorder = get_recorder()

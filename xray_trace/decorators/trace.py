@@ -3,13 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
-from msgspec.structs import replace
-
 from xray_trace.decorators.activity import TraceActivity
-from xray_trace.decorators.blocks import Blocks
 from xray_trace.decorators.options import TraceOptions
-from xray_trace.decorators.targets import decorate
-from xray_trace.default import get_recorder, is_off_for_good
+from xray_trace.decorators.spec import Spec
+from xray_trace.default import get_recorder
 from xray_trace.recorder.trace import NO_TRACE, Trace
 
 __all__ = ["TraceSpec", "trace"]
@@ -17,11 +14,11 @@ __all__ = ["TraceSpec", "trace"]
 T = TypeVar("T")
 
 
-class TraceSpec(Blocks[Trace]):
+class TraceSpec(Spec[Trace]):
     """What `trace(…)` returns: decorates a callable, or makes the block of a `with` a trace."""
 
     def __init__(self, options: TraceOptions) -> None:
-        super().__init__()
+        super().__init__(options.name)
         self._options = options
 
     def __repr__(self) -> str:
@@ -32,20 +29,8 @@ class TraceSpec(Blocks[Trace]):
         """Pickle the options; open blocks are this process's."""
         return TraceSpec, (self._options,)
 
-    def __call__(self, target: T) -> T:
-        """Return the target with each call a trace; a class is changed in place and stays the same object."""
-        if is_off_for_good():
-            return target
-        prefix = self._options.name if isinstance(target, type) else None
-
-        def make_activity(function: Callable[..., Any], name: str) -> TraceActivity:
-            options = self._options
-            if prefix:
-                options = replace(options, name=f"{prefix}.{name.rpartition('.')[2]}")
-            return TraceActivity(options, name)
-
-        decorated: T = decorate(target, make_activity, self)
-        return decorated
+    def _activity(self, function: Callable[..., Any], name: str) -> TraceActivity:
+        return TraceActivity(self._options, name)
 
     def _open(self) -> Trace | None:
         recorder = get_recorder()

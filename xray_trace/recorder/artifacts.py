@@ -42,14 +42,12 @@ class ArtifactWriter:
         always: bool = False,
         pickle: bool | None = None,
         tell_id: bool = False,
-        listed: bool = True,
     ) -> Part:
         """Capture a value. With `tell_id` the part holds its data id, which costs a hash in the caller's thread."""
         key = _clean_key(key)
         captured = self.capturer.capture(key, value, always=always, pickle=pickle)
         encoded_metadata = self.capturer.metadata(metadata) if metadata else b"{}"
         part = Part(key, role, captured.content_type, captured.body, captured.summary, encoded_metadata)
-        part.listed = listed
         if captured.late is not None:
             part.data_id = new_id()
             parts.late.append(LateValue(trace_id, part.data_id, key, encoded_metadata, captured.late))

@@ -42,19 +42,15 @@ class Recorder:
         """Begin a step in the current trace, below the current step, or in a trace of its own."""
         scope: Scope | None = get_scope()
         if isinstance(scope, Step):
-            return self._below(scope, name)
+            return self._in(scope.trace, name, scope.step_id)
         if isinstance(scope, Trace):
             return self._in(scope, name, None)
         trace = self.start_trace(name)
         return self._in(trace, name, None, trace_is_own=True)
 
-    def _below(self, parent: Step, name: str) -> Step:
-        return self._in(parent.trace, name, parent.step_id)
-
     def _in(self, trace: Trace, name: str, parent_id: str | None, *, trace_is_own: bool = False) -> Step:
-        if not trace.recorded:
-            return Step(None, trace, name, parent_id, trace_is_own=False)
-        return Step(self.core, trace, name, parent_id, trace_is_own=trace_is_own)
+        core = self.core if trace.recorded else None
+        return Step(core, trace, name, parent_id, trace_is_own=trace_is_own)
 
 
 def _is_sampled(rate: float) -> bool:
