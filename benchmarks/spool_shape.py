@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from xray_trace.config import Config
-from xray_trace.events import Part, Record, encode_record
+from xray_trace.events import Part, Record, StepEvent, encode_record
 from xray_trace.export.batch_queue import BatchQueue
 from xray_trace.export.disk_storage import DiskStorage
 from xray_trace.export.expander import Expander
@@ -36,10 +36,15 @@ SETTLE_SECONDS = 60.0  # far over what packing one round takes
 
 WORK_LOOPS = 500  # some 4 µs: what a small function does between two records
 
-EVENT = (
-    b'{"type":"step","stepId":"0123456789abcdef0123456789abcdef","traceId":"0123456789abcdef0123456789abcdef",'
-    b'"stepName":"search_products","stepNumber":7,"timestamp":1768154113243.125,"durationMs":1.25,'
-    b'"metadata":{"source":"catalogue","candidateCount":42}}'
+STEP = StepEvent(
+    "step",
+    "0123456789abcdef0123456789abcdef",
+    "search_products",
+    7,
+    1768154113.243125,
+    0.00125,
+    None,
+    b'{"source":"catalogue","candidateCount":42}',
 )
 
 Action = Callable[[], object]
@@ -49,7 +54,7 @@ def record() -> Record:
     """Return a step of about 600 bytes with two small values."""
     inputs = Part("keywords", "input", "application/json", b'["steel","bottle"]', b'{"type":"list","length":2}', b"{}")
     output = Part("return", "output", "application/json", b'{"id":17,"score":0.5}', b'{"type":"dict"}', b"{}")
-    return Record("0123456789abcdef0123456789abcdef", EVENT, [inputs, output])
+    return Record("0123456789abcdef0123456789abcdef", STEP, [inputs, output])
 
 
 class Shapes:

@@ -3,17 +3,13 @@
 import time
 from collections.abc import Callable
 
-__all__ = ["Monotonic", "WallClock", "monotonic_seconds", "wall_ms"]
+__all__ = ["Monotonic", "WallClock", "monotonic_seconds", "wall_seconds"]
 
 WallClock = Callable[[], float]
-"""Milliseconds since the Unix epoch, with a fraction."""
+"""Seconds since the Unix epoch, exact to a microsecond."""
 
 Monotonic = Callable[[], float]
 """Seconds that never go back; only differences mean anything."""
 
+wall_seconds: WallClock = time.time
 monotonic_seconds: Monotonic = time.perf_counter
-
-
-def wall_ms() -> float:
-    """Return the time in milliseconds since the Unix epoch, exact to a microsecond."""
-    return time.time_ns() // 1000 / 1000

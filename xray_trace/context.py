@@ -6,16 +6,19 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
+import msgspec
+
 __all__ = ["Scope", "carry", "get_scope", "set_scope"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Scope:
-    """What a step that starts now belongs to: a trace, or a step of it."""
+class Scope(msgspec.Struct, eq=False, weakref=True):
+    """What a step that starts now belongs to: a trace, or a step of it.
 
-    __slots__ = ("__weakref__",)
+    A structure because one is made at each call, in half the time of a class with an `__init__`.
+    """
 
 
 _scope: ContextVar[Scope | None] = ContextVar("xray_trace_scope", default=None)

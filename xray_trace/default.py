@@ -11,6 +11,9 @@ from xray_trace.tracer import FLUSH_TIMEOUT_SECONDS, BaseTracer, NoopTracer, Tra
 __all__ = ["configure", "flush", "get_recorder", "get_tracer", "install", "is_off_for_good", "shutdown", "stats"]
 
 _installed: BaseTracer | None = None
+_recorder: Recorder | None = None
+"""The installed tracer's: it is asked for at every call, and a tracer keeps the one it was made with."""
+_is_finalizing = sys.is_finalizing
 _installing = threading.RLock()  # re-entrant: a signal handler's step may come while the first step makes the tracer
 
 
@@ -31,9 +34,9 @@ def get_tracer() -> BaseTracer:
 
 def get_recorder() -> Recorder | None:
     """Return what to record with; None where tracing is off, or the interpreter is being torn down."""
-    if sys.is_finalizing():  # making a tracer or beginning a trace imports, and an import's lock may never be free
+    if _is_finalizing():  # making a tracer or beginning a trace imports, and an import's lock may never be free
         return None
-    return (_installed or _make_default()).recorder
+    return _recorder if _installed is not None else _make_default().recorder
 
 
 def is_off_for_good() -> bool:
@@ -46,9 +49,11 @@ def install(tracer: BaseTracer | None) -> BaseTracer | None:
 
     None: the next use makes one from the environment.
     """
-    global _installed
+    global _installed, _recorder
     with _installing:
-        former, _installed = _installed, tracer
+        former = _installed
+        _recorder = None if tracer is None else tracer.recorder
+        _installed = tracer
     return former
 
 

@@ -1,7 +1,7 @@
 """What the caller's thread hands to the export side: a record, cheap to write, that the background expands.
 
-A record is written as the caller has it: the event's own fields as JSON, each captured value as the bytes
-it was encoded to. Hashing, deduplication and the `data` events come later, off the caller's thread.
+A record is written as the caller has it: a step's fields as they are, each captured value as the bytes it was
+encoded to. JSON events, summaries, hashing and deduplication come later, off the caller's thread.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,10 +9,23 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
-__all__ = ["Content", "LateValue", "Part", "Record", "Role", "Sink", "decode_record", "encode_record"]
+__all__ = [
+    "Content",
+    "LateValue",
+    "Part",
+    "Record",
+    "Role",
+    "Sink",
+    "StepEvent",
+    "StepType",
+    "decode_record",
+    "encode_record",
+]
 
 Role = Literal["input", "output"]
 """What an artifact was to its step; None where it was simply attached."""
+
+StepType = Literal["step", "step-error", "trace-error"]
 
 
 class Content(NamedTuple):
@@ -24,7 +37,7 @@ class Content(NamedTuple):
     """A JSON object: `type`, `bytes`, and where they apply `length`, `value`, `shape`, `columns`, `late`."""
 
 
-class Part(msgspec.Struct, array_like=True):
+class Part(msgspec.Struct, array_like=True, gc=False):
     """One captured value of a record; it becomes an artifact of the step and, the first time, a `data` event."""
 
     key: str
@@ -32,9 +45,9 @@ class Part(msgspec.Struct, array_like=True):
     content_type: str
     body: bytes | None
     """The encoded value; None where it is in a blob file, or is still being encoded."""
-    summary: bytes
-    """See `Content.summary`."""
-    metadata: bytes
+    summary: bytes | int
+    """See `Content.summary`; of a plain value its shape, of which `capture.shape` makes a summary."""
+    metadata: bytes = b"{}"
     """A JSON object, the artifact's free-form metadata."""
     data_id: str | None = None
     """Set where the caller was told the id already, or the content is not known yet; else derived from the content."""
@@ -44,12 +57,29 @@ class Part(msgspec.Struct, array_like=True):
     """Whether the step's `inputs` or `output` show this part's summary."""
 
 
+class StepEvent(msgspec.Struct, array_like=True, gc=False):
+    """A step as the caller has it; the wire contract's `step`, `step-error` or `trace-error`."""
+
+    type: StepType
+    step_id: str
+    name: str | None
+    number: int | None
+    at_seconds: float
+    """When it began, since the Unix epoch."""
+    duration_seconds: float | None = None
+    parent_id: str | None = None
+    metadata: bytes = b"{}"
+    """A JSON object."""
+    artifacts: bytes = b""
+    """A JSON array of references to values that were stored before."""
+
+
 class Record(msgspec.Struct, array_like=True):
     """One event and the values captured with it."""
 
     trace_id: str
-    event: bytes
-    """The event as a JSON object without `artifacts`, `inputs` and `output`; empty where only values are recorded."""
+    event: bytes | StepEvent
+    """A step, or another event as JSON; empty where only values are recorded."""
     parts: list[Part] = []
 
 
@@ -71,7 +101,9 @@ class Sink(Protocol):
         """Keep the record; when this returns, it outlives the process wherever there is a usable disk.
 
         Never waits for the network or for another thread, may be called from a signal handler, and raises
-        nothing of its own: what cannot be kept is counted with a reason.
+        nothing of its own: what cannot be kept is counted with a reason. While the interpreter is torn down it
+        keeps nothing: what objects record as they are destroyed then could wait for ever for a lock that a
+        thread died with.
         """
 
 

@@ -19,12 +19,10 @@ class Tally:
 
     def __init__(self) -> None:
         self._ticks = itertools.count()
+        self.add_one = self._ticks.__next__
+        """Counts one more."""
         self._reads = 0
         self._reading = threading.RLock()
-
-    def add_one(self) -> None:
-        """Count one more."""
-        next(self._ticks)
 
     def forget_lock(self) -> None:
         """Replace, in a fork's child, the lock that a thread of the parent may have held."""
@@ -67,6 +65,8 @@ class Stats:
 
     def __init__(self) -> None:
         self._recorded = Tally()
+        self.record_one = self._recorded.add_one
+        """Counts one recorded item; may be called from anywhere."""
         self._swallowed = Tally()
         self._lock = threading.RLock()
         self._extra_recorded = 0
@@ -74,10 +74,6 @@ class Stats:
         self._delivered = 0
         self._handed_over = 0
         self._dropped: Counter[str] = Counter()
-
-    def record_one(self) -> None:
-        """Count one recorded item."""
-        self._recorded.add_one()
 
     def swallow_one(self) -> None:
         """Count one error that the guard kept from the program."""

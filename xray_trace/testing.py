@@ -3,6 +3,7 @@
 Under pytest the fixture `xray_recorder` gives one that is installed for the length of a test.
 """
 
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ class _MemorySink:
 
     def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
         """Keep the record's events; values that were put off are encoded now."""
+        if sys.is_finalizing():
+            return
         late_parts = [self._encode(value) for value in late]
         with self._lock:
             made = self._expander.expand(record)

@@ -80,4 +80,4 @@ def test_programs_with_different_keys_share_a_spool_and_send_only_their_own(serv
     assert sum(stored(server, token, "mine").values()) >= count
     theirs = server.call("POST", f"{path}/query", json={"filter": {}, "limit": 100}, token=token).json()["results"]
     assert {step["metadata"]["run"] for step in theirs} == {"theirs"}
-    assert len(theirs) >= others
+    assert len(theirs) >= min(others, 100)

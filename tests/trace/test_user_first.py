@@ -99,7 +99,7 @@ class SignallingSink:
 
 @pytest.mark.usefixtures("alarm_handler")
 def test_what_a_signal_handler_raises_inside_our_guard_reaches_the_user(recorder: MemoryTracer) -> None:
-    recorder.recorder.core.sink = SignallingSink(fails=False)
+    recorder.recorder.core.put = SignallingSink(fails=False).put
 
     @xray.step
     def work() -> None:
@@ -113,7 +113,7 @@ def test_what_a_signal_handler_raises_inside_our_guard_reaches_the_user(recorder
 @pytest.mark.swallows
 @pytest.mark.usefixtures("alarm_handler")
 def test_what_our_own_code_raises_does_not_reach_the_user(recorder: MemoryTracer) -> None:
-    recorder.recorder.core.sink = SignallingSink(fails=True)
+    recorder.recorder.core.put = SignallingSink(fails=True).put
 
     @xray.step
     def work() -> int:

@@ -4,12 +4,15 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["ArgumentBinder"]
+from xray_trace.capture.scalars import clean_text
+
+__all__ = ["ArgumentBinder", "clean_key"]
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
+_LONGEST_KEY = 200  # characters; the server refuses an event with a longer one
 _MOST_EXTRA = 100  # each argument takes a few hundred bytes of the event, which has a limit of 256 KiB
 
 
@@ -40,16 +43,21 @@ class ArgumentBinder:
         self._defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
         self._rest = _name_of(parameters, inspect.Parameter.VAR_POSITIONAL)
         self._extra = _name_of(parameters, inspect.Parameter.VAR_KEYWORD)
-        self._is_simple = self._rest is None and self._extra is None and names is None and not ignore
+        is_simple = names is None and not ignore and len(self._positional) == len(parameters)
+        self._simple_count = len(parameters) if is_simple else -1
 
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
+    def pairs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterable[tuple[str, object]]:
         """Return name and value in the signature's order: defaults applied, `*args` as one tuple, `**kwargs` each.
 
         Very many keyword arguments are one dict under the name of `**kwargs`.
         """
-        if self._is_simple and not kwargs and len(args) == len(self._order) == len(self._positional):
-            return dict(zip(self._positional, args, strict=True))
-        return self._select(self._bind_all(args, kwargs))
+        if not kwargs and len(args) == self._simple_count:
+            return zip(self._positional, args)  # noqa: B905 - counted above; the keyword would cost as much again
+        return self._select(self._bind_all(args, kwargs)).items()
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
+        """Return the pairs as a dict."""
+        return dict(self.pairs(args, kwargs))
 
     def _bind_all(self, given: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
         values: dict[str, object] = dict(zip(self._positional, given, strict=False))
@@ -64,8 +72,8 @@ class ArgumentBinder:
         bound = {name: values[name] for name in self._order if self._fill(name, values)}
         if len(extra) > _MOST_EXTRA and self._extra is not None:
             return {**bound, self._extra: extra}
-        for name, value in extra.items():
-            bound[f"{self._extra}.{name}" if name in self._order else name] = value
+        for name, value in extra.items():  # a keyword argument's name may be any string
+            bound[f"{self._extra}.{name}" if name in self._order else clean_key(name)] = value
         return bound
 
     def _fill(self, name: str, values: dict[str, object]) -> bool:
@@ -83,6 +91,12 @@ class ArgumentBinder:
         """Tell whether the user wants it; the name of `**kwargs` stands for all that it holds."""
         known = {name} if name in self._order or self._extra is None else {name, self._extra}
         return not known & self._ignore and (self._names is None or bool(known & self._names))
+
+
+def clean_key(key: object) -> str:
+    """Return an artifact's key as a text that the server takes."""
+    text = key if type(key) is str else str(key)
+    return clean_text(text[:_LONGEST_KEY])[:_LONGEST_KEY]
 
 
 def _name_of(parameters: Iterable[inspect.Parameter], kind: inspect._ParameterKind) -> str | None:

@@ -5,52 +5,55 @@ Exact built-in types only. Everything that needs a second thought is left to `co
 
 from typing import Any
 
-from xray_trace.capture.captured import Capture, new_capture
-from xray_trace.capture.json_codec import JSON, encode_json
-from xray_trace.capture.probe import CALLER_BUDGET, INT64_MAX, INT64_MIN, UNLIMITED, look_at
+from xray_trace.capture.json_codec import encode_json
+from xray_trace.capture.probe import CALLER_BUDGET, INT64_MAX, INT64_MIN, UNLIMITED, is_flat, look_at
 from xray_trace.capture.redaction import Redaction
-from xray_trace.capture.summary import LONGEST_VALUE, summarise_container, summarise_scalar, summarise_text
+from xray_trace.capture.shape import CONTAINER_SHAPES, ONE_LONGER, SCALAR, TEXT
 
-__all__ = ["LONGEST_QUOTED_TEXT", "take_at_once"]
+__all__ = ["LONGEST_QUOTED_TEXT", "AtOnce"]
 
 LONGEST_QUOTED_TEXT = 16 * 1024
 """Characters; a longer string is stored as it is, because quoting and escaping it costs ten times a copy."""
 
 
-def take_at_once(value: Any, redaction: Redaction, *, always: bool) -> Capture | None:
-    """Return the capture, or None if the value needs more than this; raises TooLarge unless `always`.
+class AtOnce:
+    """Takes plain values under harmless names; a function of the user's that masks has to see every value."""
 
-    The caller has made sure that the value's own name is harmless and that no function of the user's masks.
-    """
-    kind = type(value)
-    if kind is str:
-        return _take_text(value)
-    if kind is dict or kind is list or kind is tuple or kind is set or kind is frozenset:
-        names = look_at(value, UNLIMITED if always else CALLER_BUDGET)
-        if names is None or redaction.hides_any(names):
+    def __init__(self, redaction: Redaction) -> None:
+        self._redaction = redaction
+        self._harmless: set[str] = redaction.harmless if redaction.function is None else set()
+
+    def take(self, name: str, value: Any, always: bool) -> tuple[bytes, int] | None:  # noqa: C901 - a call is a tenth of it
+        """Return JSON and shape, or None if the value needs more than this; raises TooLarge unless `always`.
+
+        A name that was not met before needs more, once. The types are in the order of how often they come.
+        """
+        if name not in self._harmless:
+            return None
+        kind = type(value)
+        if kind is str:
+            if len(value) > LONGEST_QUOTED_TEXT:
+                return None
+            shape = len(value) * ONE_LONGER + TEXT
+        elif kind is int:
+            if not INT64_MIN <= value <= INT64_MAX:
+                return None
+            shape = SCALAR
+        elif kind is dict or kind is list or kind is tuple or kind is set or kind is frozenset:
+            is_harmless = kind is dict and is_flat(value) and self._harmless.issuperset(value)
+            if not is_harmless and not self._looks_harmless(value, always):
+                return None
+            shape = len(value) * ONE_LONGER + CONTAINER_SHAPES[kind]
+        elif value is None or kind is bool or (kind is float and value - value == 0):  # NaN for NaN and the infinities
+            shape = SCALAR
+        else:
             return None
         try:
-            body = encode_json(value)
+            return encode_json(value), shape
         except (UnicodeEncodeError, TypeError):  # a lone surrogate, or a change by another thread since the look
             return None
-        return new_capture((JSON, body, summarise_container(kind, body, len(value)), None, None))
-    if value is None or kind is bool or _is_plain_number(value, kind):
-        body = encode_json(value)
-        return new_capture((JSON, body, summarise_scalar(kind, body), None, None))
-    return None
 
-
-def _take_text(text: str) -> Capture | None:
-    if len(text) > LONGEST_QUOTED_TEXT:
-        return None
-    try:
-        body = encode_json(text)
-    except UnicodeEncodeError:  # a lone surrogate
-        return None
-    return new_capture((JSON, body, summarise_text(body, len(text), shown=len(text) <= LONGEST_VALUE), None, None))
-
-
-def _is_plain_number(value: Any, kind: type) -> bool:
-    if kind is int:
-        return bool(INT64_MIN <= value <= INT64_MAX)
-    return kind is float and value - value == 0  # NaN for NaN and the infinities
+    def _looks_harmless(self, value: Any, always: bool) -> bool:
+        """Tell whether the container is plain all the way down and hides no secret."""
+        names = look_at(value, UNLIMITED if always else CALLER_BUDGET)
+        return names is not None and self._redaction.are_harmless(names)

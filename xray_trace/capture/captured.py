@@ -1,12 +1,12 @@
 """Capture: what becomes of a value."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
+from xray_trace.capture.shape import summary_of
 from xray_trace.events import Content
 
-__all__ = ["Capture", "new_capture"]
+__all__ = ["Capture"]
 
 
 class Capture(NamedTuple):
@@ -15,14 +15,14 @@ class Capture(NamedTuple):
     content_type: str
     body: bytes | None
     """None where the value is too large to be taken at once; see `late`."""
-    summary: bytes
-    """A JSON object: `type`, `bytes`, and where they apply `length`, `value`, `shape`, `columns`, `late`."""
-    late: Callable[[], Content] | None
+    noted: bytes | int
+    """The summary, or the shape of a plain value, of which the background makes one."""
+    late: Callable[[], Content] | None = None
     """Set where `body` is None: does the work that was put off, in any thread; may raise."""
-    pickled: bytes | None
+    pickled: bytes | None = None
     """The value pickled, where that is on and something in the value could only be described."""
 
-
-new_capture: Callable[[tuple[str, bytes | None, bytes, Callable[[], Content] | None, bytes | None]], Capture]
-"""Make a Capture of its fields, in half the time of the constructor, which parses keywords."""
-new_capture = partial(tuple.__new__, Capture)
+    @property
+    def summary(self) -> bytes:
+        """Return a JSON object: `type`, `bytes`, and where they apply `length`, `value`, `shape`, `columns`, `late`."""
+        return summary_of(self.noted, self.body)

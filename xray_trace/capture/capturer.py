@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from xray_trace.capture.at_once import take_at_once
+from xray_trace.capture.at_once import AtOnce
 from xray_trace.capture.captured import Capture
 from xray_trace.capture.conversion import Conversion, raw_content_type
 from xray_trace.capture.failure import pass_on_signal
@@ -31,14 +31,19 @@ class Capturer:
 
     def __init__(self, redact: tuple[str, ...] | Redact, *, pickle: bool = False) -> None:
         self._redaction = Redaction(redact)
+        self.take_plain = AtOnce(self._redaction).take
         self._pickle = pickle
 
-    def capture(self, name: str, value: object, *, always: bool = False, pickle: bool | None = None) -> Capture:
+    def capture(self, name: str, value: object, always: bool = False, pickle: bool | None = None) -> Capture:
         """Return the value encoded, masked and summarised; `always` does so at once, however large it is."""
         try:
-            return self._take(name, value, always, pickle)
+            if self._redaction.function is None and not self._redaction.is_secret(name):
+                plain = self.take_plain(name, value, always)
+                if plain is not None:
+                    return Capture(JSON, *plain)
+            return self._convert(name, value, always, pickle)
         except TooLarge:
-            return self._put_off(name, value)
+            return self.put_off(name, value)
         except Exception as error:  # noqa: BLE001 - whatever a value does to us, the user's call goes on
             return _left_out(value, error)
 
@@ -49,18 +54,13 @@ class Capturer:
         except Exception as error:  # noqa: BLE001 - see capture
             return _metadata_left_out(error)
 
-    def _take(self, name: str, value: Any, always: bool, pickle: bool | None) -> Capture:
-        redaction = self._redaction
-        if redaction.function is None and not redaction.is_secret(name):
-            taken = take_at_once(value, redaction, always=always)
-            if taken is not None:
-                return taken
-        content, described = Conversion(redaction, name, value, always=always).run()
+    def _convert(self, name: str, value: Any, always: bool, pickle: bool | None) -> Capture:
+        content, described = Conversion(self._redaction, name, value, always=always).run()
         wanted = self._pickle if pickle is None else pickle
         pickled = pickle_or_none(value) if wanted and described else None
         return Capture(content.content_type, content.body, content.summary, None, pickled)
 
-    def _put_off(self, name: str, value: object) -> Capture:
+    def put_off(self, name: str, value: object) -> Capture:
         """Leave the encoding to another thread; a value that cannot change until then is not marked late."""
         try:
             foreign = recognise(value)
@@ -70,7 +70,7 @@ class Capturer:
             return _left_out(value, error)
         content_type = raw_content_type(value) if foreign is None else foreign.content_type
         summary = summarise_late(type(value), length, late=late)
-        return Capture(content_type, None, summary, partial(self._encode_late, name, value, late), None)
+        return Capture(content_type, None, summary, partial(self._encode_late, name, value, late))
 
     def _encode_late(self, name: str, value: object, late: bool) -> Content:
         taken = self.capture(name, value, always=True, pickle=False)
@@ -85,7 +85,7 @@ def _left_out(value: object, error: Exception) -> Capture:
         pass_on_signal(error)
         kind = type(value)
         body = encode_json({"type": qualified_name(kind), "leftOut": _reason(error)})
-        return Capture(JSON, body, summarise(kind, body, length=None), None, None)
+        return Capture(JSON, body, summarise(kind, body, length=None))
     except (RecursionError, MemoryError):
         return _NO_ROOM
 
@@ -106,4 +106,4 @@ def _reason(error: Exception) -> str:
 
 # Made in advance, for a call so deep, or a memory so full, that nothing can be made any more.
 _NO_ROOM_TEXT = b'{"leftOut":"there was no room left to capture it"}'
-_NO_ROOM = Capture(JSON, _NO_ROOM_TEXT, b'{"type":"unknown","bytes":%d}' % len(_NO_ROOM_TEXT), None, None)
+_NO_ROOM = Capture(JSON, _NO_ROOM_TEXT, b'{"type":"unknown","bytes":%d}' % len(_NO_ROOM_TEXT))

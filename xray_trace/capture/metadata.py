@@ -30,7 +30,7 @@ def _whole(values: dict[str, object], redaction: Redaction) -> bytes | None:
     """Return all of it in one encoding, or None where it is too large, hides a secret or is not plain."""
     try:
         names = look_at(values, _WALK)
-        return None if names is None or redaction.hides_any(names) else encode_json(values)
+        return encode_json(values) if names is not None and redaction.are_harmless(names) else None
     except (TooLarge, UnicodeEncodeError, TypeError):
         return None
 

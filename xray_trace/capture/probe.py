@@ -14,7 +14,17 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-__all__ = ["CALLER_BUDGET", "MAX_DEPTH", "UNLIMITED", "Budget", "TooLarge", "look_at"]
+__all__ = [
+    "CALLER_BUDGET",
+    "INT64_MAX",
+    "INT64_MIN",
+    "MAX_DEPTH",
+    "UNLIMITED",
+    "Budget",
+    "TooLarge",
+    "is_flat",
+    "look_at",
+]
 
 MAX_DEPTH = 48  # the server takes 50 levels; two are left for what an artifact or an event wraps around a value
 
@@ -46,6 +56,35 @@ _SAFE_ZONES = (type(None), timezone)
 
 class _NotPlain(Exception):
     """A node that the encoder would refuse, change, or run foreign code for."""
+
+
+_MOST_FLAT_ENTRIES = 32  # from here on the look below, which takes whole levels, is quicker
+_MOST_FLAT_TEXT = 64 * 1024
+
+
+def is_flat(value: dict[Any, Any]) -> bool:  # noqa: C901 - as `_sort`
+    """Tell whether a dict is small and holds single plain values alone, by name; the most usual of all results."""
+    if len(value) > _MOST_FLAT_ENTRIES:
+        return False
+    text = 0
+    try:
+        for name, node in value.items():
+            kind = type(node)
+            if kind is str:
+                text += len(node)
+            elif kind is int:
+                if not INT64_MIN <= node <= INT64_MAX:
+                    return False
+            elif kind is float:
+                if node - node:  # NaN for NaN and the infinities, else zero
+                    return False
+            elif node is not None and kind is not bool:
+                return False
+            if type(name) is not str:
+                return False
+    except RuntimeError:  # another thread changed it meanwhile
+        return False
+    return text <= _MOST_FLAT_TEXT
 
 
 def look_at(value: Any, budget: Budget = CALLER_BUDGET) -> set[str] | None:

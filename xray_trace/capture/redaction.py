@@ -1,7 +1,7 @@
 """Which names hide a secret, and what stands in the secret's place."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from xray_trace.capture.failure import pass_on_signal
 from xray_trace.config import DEFAULT_REDACTED_NAMES, Redact
@@ -34,20 +34,19 @@ class Redaction:
         self.function: Redact | None = None if isinstance(redact, tuple) else redact
         self._needles = frozenset(filter(None, ("".join(_words(name)) for name in listed)))
         self._most_letters = max(map(len, self._needles), default=0)
-        self._harmless: set[str] = set()
+        self.harmless: set[str] = set()
+        """Names that were met and are none."""
         self._secret: set[str] = set()
 
     def is_secret(self, name: str) -> bool:
         """Tell whether strings under this name are masked."""
-        if name in self._harmless:
+        if name in self.harmless:
             return False
         return name in self._secret or self._judge(name)
 
-    def hides_any(self, names: set[str]) -> bool:
-        """Tell whether one of the names is secret."""
-        if self._harmless.issuperset(names):
-            return False
-        return any(map(self.is_secret, names))
+    def are_harmless(self, names: Collection[str]) -> bool:
+        """Tell whether none of the names is secret."""
+        return self.harmless.issuperset(names) or not any(map(self.is_secret, names))
 
     def asks_to_mask(self, name: str, value: object) -> bool:
         """Ask the user's function, if there is one; raises MaskingFailed if it fails."""
@@ -61,7 +60,7 @@ class Redaction:
 
     def _judge(self, name: str) -> bool:
         secret = any(run in self._needles for run in self._runs(_words(name[:_LONGEST_NAME])))
-        known = self._secret if secret else self._harmless
+        known = self._secret if secret else self.harmless
         if len(known) >= _CACHED_NAMES:
             known.clear()
         known.add(name)

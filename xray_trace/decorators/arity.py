@@ -4,7 +4,7 @@ from collections.abc import Callable
 from inspect import Parameter
 from typing import Any
 
-from xray_trace.decorators.activity import signature_of
+from xray_trace.decorators.signatures import signature_of
 
 __all__ = ["Arity"]
 

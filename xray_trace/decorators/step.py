@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
-from xray_trace.decorators.activity import StepActivity
-from xray_trace.decorators.options import MetadataSource, Snapshot, StepOptions
 from xray_trace.decorators.spec import Spec
+from xray_trace.decorators.step_activity import StepActivity
 from xray_trace.default import get_recorder
+from xray_trace.recorder.events import clean_name
+from xray_trace.recorder.options import MetadataSource, Snapshot, StepOptions
 from xray_trace.recorder.step import NO_STEP, Step
 
 __all__ = ["StepSpec", "step"]
@@ -37,9 +38,7 @@ class StepSpec(Spec[Step]):
         if recorder is None:
             return None
         with recorder.core.guard.around("starting a step"):
-            opened = recorder.start_step(self._options.name or "step")
-            opened.always = self._options.snapshot == "always"
-            opened.pickle = self._options.pickle
+            opened = recorder.start_step(clean_name(self._options.name or "step"), self._options, Step)
             if not callable(self._options.metadata):
                 opened.add_metadata(self._options.metadata or {})
             return opened

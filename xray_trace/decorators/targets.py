@@ -1,12 +1,13 @@
 """What can be decorated, and what it becomes."""
 
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
 from xray_trace.capture.failure import pass_on_signal
 from xray_trace.decorators.activity import Activity
-from xray_trace.decorators.wrapper import Decorate, Recorded
+from xray_trace.decorators.wrapper import Decorate, Recorded, RecordedFunction
 
 __all__ = ["decorate", "default_name"]
 
@@ -35,6 +36,8 @@ def _decorate(target: Any, make_activity: MakeActivity, again: Decorate) -> Any:
     if isinstance(target, (classmethod, staticmethod)):
         function = target.__func__
         return Recorded(target, make_activity(function, default_name(function)), again)
+    if type(target) is types.FunctionType:
+        return RecordedFunction(target, make_activity(target, default_name(target)), again)
     if callable(target):
         return Recorded(target, make_activity(target, default_name(target)), again)
     return target

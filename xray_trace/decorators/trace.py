@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
-from xray_trace.decorators.activity import TraceActivity
-from xray_trace.decorators.options import TraceOptions
 from xray_trace.decorators.spec import Spec
+from xray_trace.decorators.trace_activity import TraceActivity
 from xray_trace.default import get_recorder
+from xray_trace.recorder.options import TraceOptions
 from xray_trace.recorder.trace import NO_TRACE, Trace
 
 __all__ = ["TraceSpec", "trace"]

@@ -10,7 +10,7 @@ import wrapt
 from xray_trace.decorators.activity import Activity
 from xray_trace.decorators.calls import caller_for
 
-__all__ = ["Decorate", "Recorded"]
+__all__ = ["Decorate", "Recorded", "RecordedFunction"]
 
 
 _CLASS_METHODS = frozenset({"__init_subclass__", "__class_getitem__"})
@@ -121,6 +121,20 @@ class Recorded(wrapt.FunctionWrapper):  # type: ignore[misc]
         """Copy a callable object; a function is its own copy."""
         duplicate = copy.copy(self.__wrapped__)
         return self if duplicate is self.__wrapped__ else self._self_decorate(duplicate)
+
+
+class RecordedFunction(Recorded):
+    """A plain function, called past wrapt's own dispatch.
+
+    That asks at each call what the function is bound to, which takes as long as half of the recording; a plain
+    function is bound to nothing, and a method comes here by way of `BoundRecorded`.
+    """
+
+    __annotations__ = _ANNOTATIONS
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the function and record it."""
+        return self._self_wrapper(self.__wrapped__, None, args, kwargs)
 
 
 def _lookup(module: str | None, qualified_name: str) -> Any:

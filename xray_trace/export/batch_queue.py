@@ -44,7 +44,11 @@ class BatchQueue:
         """
         frame = to_frame(payload)
         journal = self._open
-        if not _has_written(journal, frame):
+        try:
+            journal.write(frame)
+        except ValueError as error:  # full, or sealed meanwhile
+            if from_signal_handler(error):
+                raise
             journal = self._put_elsewhere(frame)
         if journal.count_one() == self._max_batch_size:
             self._wake()

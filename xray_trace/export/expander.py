@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from xray_trace.events import Part, Record
+from xray_trace.events import Part, Record, StepEvent
+from xray_trace.export.step_json import step_json
 from xray_trace.ids import derive_data_id
 
 __all__ = ["Expander", "Shelve", "lost_value_event"]
@@ -22,10 +23,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Expander:
-    """Derives ids, leaves out what was sent before in the same trace, and completes the step's event.
-
-    The event's own JSON is never decoded: what the export side knows is put in before its closing brace.
-    """
+    """Derives ids, leaves out what was sent before in the same trace, and makes the events' JSON."""
 
     def __init__(self, destination: str, shelve: Shelve | None = None) -> None:
         self._destination = destination
@@ -40,8 +38,10 @@ class Expander:
             data_id = self._identify(record, part, events)
             if data_id is not None:
                 references.append((part, data_id))
-        if record.event:
-            events.append(_complete(record.event, record.parts, references))
+        if isinstance(record.event, StepEvent):
+            events.append(step_json(record.trace_id, record.event, references, record.parts))
+        elif record.event:
+            events.append(record.event)
         return events
 
     def has_seen(self, data_id: str) -> bool:
@@ -101,25 +101,3 @@ def _data_event(data_id: str, trace_id: str, part: Part, body: bytes | None, sha
             event["contentEncoding"] = "base64"
         event.update(contentType=part.content_type, sizeBytes=len(body), sha256=sha256)
     return _encode(event)
-
-
-def _complete(event: bytes, parts: list[Part], references: list[tuple[Part, str]]) -> bytes:
-    members: list[bytes] = []
-    if references:
-        artifacts = [{"dataId": data_id, "type": part.role, "key": part.key} for part, data_id in references]
-        members.append(b'"artifacts":' + _encode(artifacts))
-    inputs = {part.key: msgspec.Raw(part.summary) for part in parts if _is_shown(part, "input")}
-    if inputs:
-        members.append(b'"inputs":' + _encode(inputs))
-    outputs = [part.summary for part in parts if _is_shown(part, "output")]
-    if outputs:
-        members.append(b'"output":' + outputs[-1])
-    if not members:
-        return event
-    head = event.rstrip()[:-1].rstrip()
-    comma = b"" if head == b"{" else b","
-    return head + comma + b",".join(members) + b"}"
-
-
-def _is_shown(part: Part, role: str) -> bool:
-    return part.listed and part.role == role and bool(part.summary)

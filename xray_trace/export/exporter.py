@@ -1,5 +1,6 @@
 """Exporter: the front of the export side; takes records and gets them to the server."""
 
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Exporter"]
 
+_is_finalizing = sys.is_finalizing
 _LIVES = 3  # a queue may be closed under a record by a shutdown or a fork; not again and again
 
 
@@ -42,8 +44,14 @@ class Exporter:
 
     def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
         """Keep the record; see `Sink.put`."""
+        if _is_finalizing():
+            return
         try:
-            self._take(record, late)
+            pipeline = self._pipeline or self._start()
+            try:
+                pipeline.intake.take(record, late)
+            except QueueClosedError:
+                self._take_elsewhere(pipeline, record, late)
             if record.event:
                 self._stats.record_one()
         except SpoolFullError:
@@ -94,15 +102,17 @@ class Exporter:
             with self._guard.around("letting go after a fork"):
                 pipeline.forget_in_child()
 
-    def _take(self, record: Record, late: Sequence[LateValue]) -> None:
+    def _take_elsewhere(self, closed: "Pipeline", record: Record, late: Sequence[LateValue]) -> None:
+        """Keep the record with a new pipeline, since a shutdown or a fork closed the old one meanwhile."""
         for _ in range(_LIVES):
-            pipeline = self._pipeline or self._start()
+            self._former_owners |= closed.owners()
+            if self._pipeline is closed:
+                self._pipeline = None
+            closed = self._start()
             try:
-                return pipeline.intake.take(record, late)
+                return closed.intake.take(record, late)
             except QueueClosedError:
-                self._former_owners |= pipeline.owners()
-                if self._pipeline is pipeline:
-                    self._pipeline = None
+                continue
         raise SpoolError("the exporter was shut down again and again while it was recording")
 
     def _start(self) -> "Pipeline":

@@ -8,12 +8,14 @@ __all__ = ["to_frame", "unframe"]
 
 _MAGIC = b"\xf5XRT"  # 0xF5 occurs in no UTF-8 text, so text in a record is hardly ever taken for a frame's start
 _HEADER = struct.Struct("<4sII")
+_pack = _HEADER.pack
+_checksum = zlib.crc32
 _BEYOND = 2**30  # no journal is larger; a length over it is damage
 
 
 def to_frame(payload: bytes) -> bytes:
     """Return the payload with its mark, length and checksum in front."""
-    return _HEADER.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+    return _pack(_MAGIC, len(payload), _checksum(payload)) + payload
 
 
 def unframe(journal: bytes, *, damaged: bool) -> Iterator[bytes | None]:

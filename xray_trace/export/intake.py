@@ -42,6 +42,16 @@ class Intake:
 
     def take(self, record: Record, late: Sequence[LateValue] = ()) -> None:
         """Keep the record and announce its late values; counting the record's own event is the caller's part."""
+        try:
+            payload = encode_record(record)
+        except UnicodeEncodeError:  # half a surrogate pair in a key
+            payload = encode_record(_without_surrogates(record))
+        if len(payload) <= self._inline_max_bytes and not late:
+            self._queue.put(payload)
+        else:
+            self._take_large(record, late)
+
+    def _take_large(self, record: Record, late: Sequence[LateValue]) -> None:
         lost: list[Part] = []
         for part in record.parts:
             if part.body is not None and len(part.body) > self._inline_max_bytes:
@@ -51,7 +61,8 @@ class Intake:
         try:
             if lost:
                 self._keep(Record(record.trace_id, b"", lost))
-            self._keep(record)  # the last that may fail, so that a record is kept once or not at all
+            if record.event or record.parts:
+                self._keep(record)  # the last that may fail, so that a record is kept once or not at all
         except SpoolError:
             self._take_back(record, jobs)
             raise
@@ -67,11 +78,7 @@ class Intake:
             self._withdraw(job)
 
     def _keep(self, record: Record) -> None:
-        try:
-            payload = encode_record(record)
-        except UnicodeEncodeError:  # half a surrogate pair in a key
-            payload = encode_record(_without_surrogates(record))
-        self._queue.put(payload)
+        self._queue.put(_encode(record))
 
     def _with_large_parts_staged(self, record: Record) -> tuple[Record, list[Part]]:
         parts: list[Part] = []
@@ -140,6 +147,13 @@ class Intake:
 def _lost_part(data_id: str, key: str, sentence: str) -> Part:
     metadata = msgspec.json.encode({"lost": sentence})
     return Part(key, None, "", None, b"", metadata, data_id, listed=False)
+
+
+def _encode(record: Record) -> bytes:
+    try:
+        return encode_record(record)
+    except UnicodeEncodeError:  # half a surrogate pair in a key
+        return encode_record(_without_surrogates(record))
 
 
 def _without_surrogates(record: Record) -> Record:

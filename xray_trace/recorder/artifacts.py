@@ -2,37 +2,27 @@
 
 from collections.abc import Mapping
 
+from xray_trace.capture.arguments import clean_key
 from xray_trace.capture.capturer import Capture, Capturer
-from xray_trace.capture.scalars import clean_text
-from xray_trace.events import LateValue, Part, Role
+from xray_trace.events import LateValue, Part, Record, Role, Sink
 from xray_trace.ids import derive_data_id, new_id
 
-__all__ = ["ArtifactWriter", "Parts"]
+__all__ = ["ArtifactWriter"]
 
-_LONGEST_KEY = 200  # characters; the server refuses an event with a longer one
 _PICKLE = "application/vnd.python.cloudpickle"
 
 
-class Parts:
-    """What was captured for one record so far."""
-
-    __slots__ = ("late", "parts")
-
-    def __init__(self) -> None:
-        self.parts: list[Part] = []
-        self.late: list[LateValue] = []
-
-
 class ArtifactWriter:
-    """Turns values into parts for one destination."""
+    """Turns values into parts for one destination; those that are put off go to the sink at once."""
 
-    def __init__(self, capturer: Capturer, destination: str) -> None:
+    def __init__(self, capturer: Capturer, destination: str, sink: Sink) -> None:
         self.capturer = capturer
         self._destination = destination
+        self._sink = sink
 
     def add(
         self,
-        parts: Parts,
+        parts: list[Part],
         trace_id: str,
         key: str,
         value: object,
@@ -43,19 +33,20 @@ class ArtifactWriter:
         pickle: bool | None = None,
         tell_id: bool = False,
     ) -> Part:
-        """Capture a value. With `tell_id` the part holds its data id, which costs a hash in the caller's thread."""
-        key = _clean_key(key)
+        """Capture any value. With `tell_id` the part holds its data id, which costs a hash in the caller's thread."""
+        key = clean_key(key)
         captured = self.capturer.capture(key, value, always=always, pickle=pickle)
         encoded_metadata = self.capturer.metadata(metadata) if metadata else b"{}"
-        part = Part(key, role, captured.content_type, captured.body, captured.summary, encoded_metadata)
+        part = Part(key, role, captured.content_type, captured.body, captured.noted, encoded_metadata)
         if captured.late is not None:
             part.data_id = new_id()
-            parts.late.append(LateValue(trace_id, part.data_id, key, encoded_metadata, captured.late))
+            late = LateValue(trace_id, part.data_id, key, encoded_metadata, captured.late)
+            self._sink.put(Record(trace_id, b""), (late,))
         elif tell_id:
             part.data_id = self._data_id(trace_id, captured)
-        parts.parts.append(part)
+        parts.append(part)
         if captured.pickled is not None:
-            parts.parts.append(Part(f"{key}.pickle", role, _PICKLE, captured.pickled, b"{}", b"{}", listed=False))
+            parts.append(Part(f"{key}.pickle", role, _PICKLE, captured.pickled, b"{}", listed=False))
         return part
 
     def _data_id(self, trace_id: str, captured: Capture) -> str:
@@ -63,9 +54,3 @@ class ArtifactWriter:
 
         digest = hashlib.sha256(captured.body or b"").hexdigest()
         return derive_data_id(self._destination, trace_id, captured.content_type, digest)
-
-
-def _clean_key(key: object) -> str:
-    """Return the key as a text that the server takes; a keyword argument's name may be any string."""
-    text = key if type(key) is str else str(key)
-    return clean_text(text[:_LONGEST_KEY])[:_LONGEST_KEY]

@@ -1,11 +1,10 @@
 """What traces and steps share: where records go, and how values are taken."""
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from xray_trace.capture.capturer import Capturer
-from xray_trace.clock import Monotonic, WallClock, monotonic_seconds, wall_ms
-from xray_trace.events import LateValue, Record, Sink
+from xray_trace.clock import Monotonic, WallClock, monotonic_seconds, wall_seconds
+from xray_trace.events import Sink
 from xray_trace.guard import Guard
 from xray_trace.recorder.artifacts import ArtifactWriter
 
@@ -22,23 +21,15 @@ class RecorderCore:
         guard: Guard,
         *,
         destination: str,
-        wall: WallClock = wall_ms,
+        wall: WallClock = wall_seconds,
         monotonic: Monotonic = monotonic_seconds,
     ) -> None:
-        self.sink = sink
+        self.put = sink.put
         self.capturer = capturer
         self.guard = guard
-        self.artifacts = ArtifactWriter(capturer, destination)
-        self.wall_ms = wall
+        self.artifacts = ArtifactWriter(capturer, destination, sink)
+        self.wall_seconds = wall
         self.monotonic_seconds = monotonic
-
-    def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
-        """Keep the record, unless the interpreter is being torn down.
-
-        What objects record as they are destroyed then could wait for ever for a lock that a thread died with.
-        """
-        if not sys.is_finalizing():
-            self.sink.put(record, late)
 
     def encode_metadata(self, metadata: Mapping[str, object]) -> bytes:
         """Return the metadata as a JSON object, masked."""

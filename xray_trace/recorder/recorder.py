@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Mapping
+from typing import TypeVar
 
-from xray_trace.context import Scope, get_scope
-from xray_trace.ids import is_valid_id, new_trace_id
+from xray_trace.context import get_scope
+from xray_trace.ids import is_valid_id, new_id, new_trace_id
 from xray_trace.recorder.core import RecorderCore
+from xray_trace.recorder.options import StepOptions
 from xray_trace.recorder.step import Step
-from xray_trace.recorder.trace import Trace
+from xray_trace.recorder.trace import Trace, new_trace
 
 __all__ = ["Recorder"]
+
+S = TypeVar("S", bound=Step)
 
 
 class Recorder:
@@ -32,25 +36,28 @@ class Recorder:
         rate = self._sample_rate if sample_rate is None else sample_rate
         if trace_id is None or not is_valid_id(trace_id):
             trace_id = new_trace_id(self._project_id)
-        trace = Trace(self.core if _is_sampled(rate) else None, trace_id, name)
-        if trace.recorded:
+        trace = new_trace(self.core if _is_sampled(rate) else None, trace_id, name)
+        if trace.core is not None:
             with self.core.guard.around("starting a trace"):
                 trace.start(self.core, metadata or {})
         return trace
 
-    def start_step(self, name: str) -> Step:
+    def start_step(self, name: str, options: StepOptions, kind: type[S]) -> S:
         """Begin a step in the current trace, below the current step, or in a trace of its own."""
-        scope: Scope | None = get_scope()
+        scope = get_scope()
+        parent_id, trace_is_own = None, False
         if isinstance(scope, Step):
-            return self._in(scope.trace, name, scope.step_id)
-        if isinstance(scope, Trace):
-            return self._in(scope, name, None)
-        trace = self.start_trace(name)
-        return self._in(trace, name, None, trace_is_own=True)
-
-    def _in(self, trace: Trace, name: str, parent_id: str | None, *, trace_is_own: bool = False) -> Step:
-        core = self.core if trace.recorded else None
-        return Step(core, trace, name, parent_id, trace_is_own=trace_is_own)
+            trace, parent_id = scope.trace, scope.step_id
+        elif isinstance(scope, Trace):
+            trace = scope
+        else:
+            trace, trace_is_own = self.start_trace(name), True
+        if trace.core is None:
+            return kind(None, trace, name, new_id(), None, parent_id, trace_is_own, 0.0, 0.0, options)
+        core = self.core
+        number = trace.next_number()
+        at_seconds, began_seconds = core.wall_seconds(), core.monotonic_seconds()
+        return kind(core, trace, name, new_id(), number, parent_id, trace_is_own, at_seconds, began_seconds, options)
 
 
 def _is_sampled(rate: float) -> bool:

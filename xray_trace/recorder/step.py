@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+import msgspec
+
+from xray_trace.capture.json_codec import JSON
 from xray_trace.context import Scope
-from xray_trace.events import Content, Part, Record, Role
+from xray_trace.events import Content, Part, Record, Role, StepEvent
 from xray_trace.ids import new_id
-from xray_trace.recorder.artifacts import Parts
 from xray_trace.recorder.core import RecorderCore
-from xray_trace.recorder.events import name_json, step_event
 from xray_trace.recorder.failure import describe_error
 from xray_trace.recorder.metadata import Metadata
+from xray_trace.recorder.options import StepOptions
 from xray_trace.recorder.trace import NO_TRACE, Trace
 
 __all__ = ["NO_STEP", "Step"]
@@ -18,47 +20,29 @@ __all__ = ["NO_STEP", "Step"]
 T = TypeVar("T")
 
 
-class Step(Scope):
+class Step(Scope, eq=False):
     """A step that runs; its methods never raise, and do nothing where the step is not recorded."""
 
-    __slots__ = (
-        "_core", "_ended", "_metadata", "_name_json", "_number", "_parent_id", "_parts", "_started_ms",
-        "_started_seconds", "_trace_is_own", "always", "name", "pickle", "step_id", "trace",
-    )  # fmt: skip
-
-    def __init__(
-        self, core: RecorderCore | None, trace: Trace, name: str, parent_id: str | None, *, trace_is_own: bool
-    ) -> None:
-        self._core = core
-        self.trace = trace
-        self.name = name
-        self.step_id = new_id()
-        self.always = False
-        self.pickle: bool | None = None
-        self._parent_id = parent_id
-        self._trace_is_own = trace_is_own
-        self._parts = Parts()
-        self._metadata: Metadata | None = None
-        self._ended = False
-        self._name_json = name_json(name)
-        if core is not None:
-            self._number = trace.next_number()
-            self._started_ms = core.wall_ms()
-            self._started_seconds = core.monotonic_seconds()
+    core: RecorderCore | None
+    """What the step records with; None where it is not recorded."""
+    trace: Trace
+    name: str
+    step_id: str
+    number: int | None
+    """The step's number in its trace, from 1; None where it is not recorded."""
+    _parent_id: str | None
+    _trace_is_own: bool
+    _at_seconds: float
+    _began_seconds: float
+    options: StepOptions
+    _metadata: Metadata | None = None
+    parts: list[Part] = msgspec.field(default_factory=list)
+    """What was captured so far."""
+    _ended: bool = False
 
     def __repr__(self) -> str:
         """Show name and id."""
         return f"<xray_trace.Step {self.name!r} {self.step_id}>"
-
-    @property
-    def core(self) -> RecorderCore | None:
-        """Return what the step records with; None where it is not recorded."""
-        return self._core
-
-    @property
-    def number(self) -> int | None:
-        """Return the step's number in its trace, from 1; None where it is not recorded."""
-        return self._number if self._core is not None else None
 
     # -- what the user says of the step -----------------------------------------------------------------
 
@@ -98,69 +82,78 @@ class Step(Scope):
         tell_id: bool = False,
     ) -> str | None:
         """Capture a value now; returns its data id where it was asked for."""
-        core = self._core
+        core = self.core
         if core is None:
             return None
         try:
             part = core.artifacts.add(
-                self._parts,
+                self.parts,
                 self.trace.trace_id,
                 key,
                 value,
                 role,
                 metadata=metadata,
-                always=self.always,
-                pickle=self.pickle,
+                always=self.options.always,
+                pickle=self.options.pickle,
                 tell_id=tell_id,
             )
+            return part.data_id
         except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
             core.guard.swallow(error, f"capturing {key!r}")
             return None
-        return part.data_id
 
     def attach_encoded(self, key: str, role: Role | None, content: Content) -> None:
         """Attach a value that is encoded already."""
         part = Part(key, role, content.content_type, content.body, content.summary, b"{}")
-        self._parts.parts.append(part)
+        self.parts.append(part)
 
     def add_metadata(self, metadata: Mapping[str, object]) -> None:
         """Add to the step's metadata, as it is now."""
-        if self._core is not None and metadata:
-            with self._core.guard.around("annotating a step"):
+        if self.core is not None and metadata:
+            with self.core.guard.around("annotating a step"):
                 if self._metadata is None:
-                    self._metadata = Metadata(self._core.capturer)
+                    self._metadata = Metadata(self.core.capturer)
                 self._metadata.add(metadata)
+
+    def attach_result(self, result: object) -> None:
+        """Capture what comes out of the call; this and the next are the hot path of every call."""
+        core = self.core
+        if core is None:
+            return
+        try:
+            plain = core.capturer.take_plain("return", result, self.options.always)
+        except Exception:  # noqa: BLE001 - the long way meets it again, and tells what it is
+            plain = None
+        if plain is not None:
+            self.parts.append(Part("return", "output", JSON, *plain))
+        else:
+            self.attach(result, "return", "output")
 
     def end(self, error: BaseException | None = None) -> None:
         """Record the step; when this returns, it outlives the process. Only the first call counts."""
-        core = self._core
+        core = self.core
         if core is None or self._ended:
             return
         self._ended = True
         try:
-            self._put(core, error)
+            if error is not None:
+                self.add_metadata(describe_error(error))
+            event = StepEvent(
+                "step" if error is None else "step-error",
+                self.step_id,
+                self.name,
+                self.number,
+                self._at_seconds,
+                core.monotonic_seconds() - self._began_seconds,
+                self._parent_id,
+                b"{}" if self._metadata is None else self._metadata.encode(),
+            )
+            core.put(Record(self.trace.trace_id, event, self.parts))
         except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
             core.guard.swallow(fault, f"recording the step {self.name!r}")
         if self._trace_is_own:
             self.trace.end(error)
 
-    def _put(self, core: RecorderCore, error: BaseException | None) -> None:
-        duration_seconds = core.monotonic_seconds() - self._started_seconds
-        if error is not None:
-            self.add_metadata(describe_error(error))
-        event = step_event(
-            "step" if error is None else "step-error",
-            step_id=self.step_id,
-            trace_id=self.trace.id_json,
-            name=self._name_json,
-            number=self._number,
-            at_ms=self._started_ms,
-            metadata=b"{}" if self._metadata is None else self._metadata.encode(),
-            parent_id=self._parent_id,
-            duration_ms=duration_seconds * 1000,
-        )
-        core.put(Record(self.trace.trace_id, event, self._parts.parts), self._parts.late)
 
-
-NO_STEP = Step(None, NO_TRACE, "", None, trace_is_own=False)
+NO_STEP = Step(None, NO_TRACE, "", new_id(), None, None, False, 0.0, 0.0, StepOptions())
 """Stands in where nothing is recorded."""

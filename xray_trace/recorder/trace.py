@@ -1,18 +1,17 @@
 """Trace: one run of a pipeline."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, TypedDict
 
 from xray_trace.context import Scope
-from xray_trace.events import Record, Role
+from xray_trace.events import Part, Record, Role, StepEvent, StepType
 from xray_trace.ids import new_id
-from xray_trace.recorder.artifacts import Parts
 from xray_trace.recorder.core import RecorderCore
-from xray_trace.recorder.events import name_json, step_event, to_json, trace_end_event, trace_start_event
+from xray_trace.recorder.events import clean_name, name_json, to_json, trace_end_event, trace_start_event
 from xray_trace.recorder.failure import describe_error
 
-__all__ = ["NO_TRACE", "Artifact", "ArtifactReference", "Trace"]
+__all__ = ["NO_TRACE", "Artifact", "ArtifactReference", "Trace", "new_trace"]
 
 
 class ArtifactReference(TypedDict, total=False):
@@ -32,37 +31,29 @@ class Artifact(TypedDict, total=False):
     metadata: Mapping[str, object]
 
 
-class Trace(Scope):
+class Trace(Scope, eq=False):
     """One run of a pipeline; its methods never raise, and do nothing where the trace is not recorded."""
 
-    __slots__ = ("_core", "_created_ms", "_ended", "_name_json", "_numbers", "id_json", "name", "trace_id")
-
-    def __init__(self, core: RecorderCore | None, trace_id: str, name: str | None) -> None:
-        self._core = core
-        self.trace_id = trace_id
-        self.name = name
-        self._numbers = itertools.count(1)
-        self._ended = False
-        self.id_json = to_json(trace_id)
-        self._name_json = name_json(name)
-        self._created_ms = core.wall_ms() if core else 0.0
+    core: RecorderCore | None
+    """What the trace records with; None where the SDK is off, or the trace was not sampled."""
+    trace_id: str
+    name: str | None
+    next_number: Callable[[], int]
+    """Returns the next step's number, from 1; safe from any thread."""
+    _created_seconds: float
+    _ended: bool = False
 
     def __repr__(self) -> str:
         """Show the id."""
         return f"<xray_trace.Trace {self.trace_id}>"
 
-    @property
-    def recorded(self) -> bool:
-        """Tell whether this trace is recorded: the SDK is on, and the trace was sampled."""
-        return self._core is not None
-
     # -- what the user says of the whole run ------------------------------------------------------------
 
     def annotate(self, /, **metadata: object) -> None:
         """Add to the trace's metadata; sent at once."""
-        if self._core is not None:
-            with self._core.guard.around("annotating a trace"):
-                self.start(self._core, metadata)
+        if self.core is not None:
+            with self.core.guard.around("annotating a trace"):
+                self.start(self.core, metadata)
 
     def success(self, /, **metadata: object) -> None:
         """End the trace well; whatever is said later does not count."""
@@ -76,51 +67,47 @@ class Trace(Scope):
         """End the trace as its block or function ended."""
         if error is None:
             self._end("success", {})
-        elif not self._ended and self._core is not None:
-            with self._core.guard.around("describing an error"):
+        elif not self._ended and self.core is not None:
+            with self.core.guard.around("describing an error"):
                 self._end("failure", describe_error(error, with_stack=False))
 
     def start(self, core: RecorderCore, metadata: Mapping[str, object]) -> None:
         """Send a `trace-start`: the first one begins the trace, further ones add metadata."""
         event = trace_start_event(
-            self.id_json,
-            name=self._name_json,
-            created_ms=self._created_ms,
-            at_ms=core.wall_ms(),
+            to_json(self.trace_id),
+            name=name_json(self.name),
+            created_ms=self._created_seconds * 1000,
+            at_ms=core.wall_seconds() * 1000,
             metadata=core.encode_metadata(metadata),
         )
         core.put(Record(self.trace_id, event))
 
     def _end(self, status: Literal["success", "failure"], metadata: Mapping[str, object]) -> None:
-        core = self._core
+        core = self.core
         if core is None or self._ended:
             return
         self._ended = True
         with core.guard.around("ending a trace"):
             event = trace_end_event(
-                self.id_json,
+                to_json(self.trace_id),
                 status,
-                created_ms=self._created_ms,
-                at_ms=core.wall_ms(),
+                created_ms=self._created_seconds * 1000,
+                at_ms=core.wall_seconds() * 1000,
                 metadata=core.encode_metadata(metadata),
             )
             core.put(Record(self.trace_id, event))
 
     # -- the explicit form of the architecture ----------------------------------------------------------
 
-    def next_number(self) -> int:
-        """Return the next step's number, from 1; safe from any thread."""
-        return next(self._numbers)
-
     def data(self, data: object, key: str, metadata: Mapping[str, object] | None = None) -> str:
         """Store a value and return its data id, to be named by `step`."""
-        core = self._core
+        core = self.core
         if core is None:
             return new_id()
         with core.guard.around("storing a value"):
-            parts = Parts()
+            parts: list[Part] = []
             part = core.artifacts.add(parts, self.trace_id, key, data, None, metadata=metadata, tell_id=True)
-            core.put(Record(self.trace_id, b"", parts.parts), parts.late)
+            core.put(Record(self.trace_id, b"", parts))
             return str(part.data_id)
         return new_id()
 
@@ -133,13 +120,14 @@ class Trace(Scope):
     ) -> str:
         """Record a step that is over, with values stored before; returns its step id."""
         step_id = new_id()
-        core = self._core
+        core = self.core
         if core is not None:
             with core.guard.around("recording a step"):
-                event = self._step_event(core, "step", step_id, step_name, step_number, metadata or {})
+                number = None if step_number is None else int(step_number)
+                event = self._step_event(core, "step", step_id, step_name, number, metadata or {})
                 references = [_reference(entry) for entry in artifacts]
                 if references:
-                    event = event[:-1] + b',"artifacts":' + to_json(references) + b"}"
+                    event.artifacts = to_json(references)
                 core.put(Record(self.trace_id, event))
         return step_id
 
@@ -151,17 +139,17 @@ class Trace(Scope):
     ) -> str:
         """Record a step that is over, together with its values; returns its step id."""
         step_id = new_id()
-        core = self._core
+        core = self.core
         if core is not None:
             with core.guard.around("recording a step"):
-                parts = Parts()
+                parts: list[Part] = []
                 for position, entry in enumerate(artifacts):
                     key = entry.get("key") or f"artifact{position + 1}"
                     core.artifacts.add(
                         parts, self.trace_id, key, entry["data"], entry.get("type"), metadata=entry.get("metadata")
                     )
                 event = self._step_event(core, "step", step_id, step_name, None, metadata or {})
-                core.put(Record(self.trace_id, event, parts.parts), parts.late)
+                core.put(Record(self.trace_id, event, parts))
         return step_id
 
     def error(self, exception: BaseException, /, *, step_name: str | None = None, **metadata: object) -> str:
@@ -171,14 +159,14 @@ class Trace(Scope):
     def record_error(
         self,
         exception: BaseException,
-        kind: Literal["step-error", "trace-error"],
+        kind: StepType,
         step_name: str | None,
         metadata: Mapping[str, object],
         parent_id: str | None = None,
     ) -> str:
         """Record an error that did not end a step; returns its step id."""
         step_id = new_id()
-        core = self._core
+        core = self.core
         if core is not None:
             with core.guard.around("recording an error"):
                 described = {**metadata, **describe_error(exception)}
@@ -189,24 +177,23 @@ class Trace(Scope):
     def _step_event(
         self,
         core: RecorderCore,
-        kind: Literal["step", "step-error", "trace-error"],
+        kind: StepType,
         step_id: str,
         name: str | None,
         number: int | None,
         metadata: Mapping[str, object],
         parent_id: str | None = None,
-    ) -> bytes:
+    ) -> StepEvent:
         if number is None and name is not None:
             number = self.next_number()
-        return step_event(
+        return StepEvent(
             kind,
-            step_id=step_id,
-            trace_id=self.id_json,
-            name=name_json(name),
-            number=number,
-            at_ms=core.wall_ms(),
-            metadata=core.encode_metadata(metadata),
+            step_id,
+            None if name is None else clean_name(name),
+            number,
+            core.wall_seconds(),
             parent_id=parent_id,
+            metadata=core.encode_metadata(metadata),
         )
 
 
@@ -217,5 +204,11 @@ def _reference(entry: ArtifactReference) -> dict[str, object]:
     return reference
 
 
-NO_TRACE = Trace(None, "", None)
+def new_trace(core: RecorderCore | None, trace_id: str, name: str | None) -> Trace:
+    """Make a trace that begins now."""
+    next_number = itertools.count(1).__next__  # one step of the interpreter, so no two threads get the same number
+    return Trace(core, trace_id, name, next_number, core.wall_seconds() if core else 0.0)
+
+
+NO_TRACE = new_trace(None, "", None)
 """Stands in where nothing is recorded."""

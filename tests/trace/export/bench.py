@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from xray_trace.config import Config
-from xray_trace.events import Part, Record
+from xray_trace.events import Part, Record, StepEvent
 from xray_trace.export.exporter import Exporter
 from xray_trace.export.inspection import spool_entries
 from xray_trace.stats import Stats
@@ -19,8 +19,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def step(step_id: str, *parts: Part, trace_id: str = "trace") -> Record:
-    event = {"type": "step", "stepId": step_id, "traceId": trace_id, "stepName": "s", "stepNumber": 1, "timestamp": 1}
-    return Record(trace_id, msgspec.json.encode(event), list(parts))
+    return Record(trace_id, StepEvent("step", step_id, "s", 1, 0.001), list(parts))
 
 
 def part(body: bytes, key: str = "value", role: str | None = "input") -> Part:

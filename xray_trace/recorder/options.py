@@ -22,8 +22,10 @@ class StepOptions(msgspec.Struct, frozen=True):
     capture_inputs: bool | frozenset[str] = True
     ignore: frozenset[str] = frozenset()
     capture_output: bool = True
-    snapshot: Snapshot = "auto"
+    always: bool = False
+    """Whether values are encoded at once, whatever it costs: `snapshot="always"`."""
     pickle: bool | None = None
+    """Whether a pickle is kept beside what can only be described; None: as the settings say."""
 
     @classmethod
     def of(
@@ -43,7 +45,7 @@ class StepOptions(msgspec.Struct, frozen=True):
             _names(capture_inputs) if isinstance(capture_inputs, Iterable) else capture_inputs is not False,
             _names(ignore),
             capture_output is not False,
-            "always" if snapshot == "always" else "auto",
+            snapshot == "always",
             pickle if isinstance(pickle, bool) else None,
         )
 
