@@ -23,7 +23,7 @@ def main() -> int:
     options = _options()
     print(f"Python {sys.version.split()[0]}, " + ", ".join(f"{name} {version(name)}" for name in PACKAGES))
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(f"{options.rounds} round(s): median (lowest to highest)\n")
+    print(f"{options.rounds} round(s); ratios: median (quartiles); rounds: median (lowest to highest)\n")
     print(heading())
     met = True
     with SinkProcess() as sink:

@@ -25,17 +25,25 @@ class Line(NamedTuple):
 def ratio_line(
     what: str, ours: Sequence[float], peer: Sequence[float], named: str, unit: str, bar: float | None
 ) -> Line:
-    """Return the line of a comparison whose rounds are paired."""
+    """Return the line of a comparison whose bursts are paired."""
     ratios = [one / other for one, other in zip(ours, peer, strict=True)]
     middle = statistics.median(ratios)
     return Line(
         what,
         f"{statistics.median(ours):.4g} {unit}",
         f"{named} {statistics.median(peer):.4g} {unit}",
-        spread(ratios, "{:.3g}"),
+        _quartiles(ratios),
         NO_BAR if bar is None else f"<= {bar:g}",
         None if bar is None else middle <= bar,
     )
+
+
+def _quartiles(ratios: Sequence[float]) -> str:
+    """Return the median of many, and between what half of them lie."""
+    if len(ratios) == 1:
+        return f"{ratios[0]:.3g}"
+    low, middle, high = statistics.quantiles(ratios, method="inclusive")
+    return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 
 
 def spread(values: Sequence[float], form: str) -> str:

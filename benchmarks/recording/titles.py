@@ -4,7 +4,7 @@ __all__ = ["TITLES"]
 
 TITLES = {
     "xray": "xray-trace",
-    "off": "xray-trace, off",
+    "xray_off": "xray-trace, off",
     "otel": "OpenTelemetry",
     "otel_json": "OpenTelemetry + JSON",
     "datadog": "ddtrace",

@@ -15,7 +15,7 @@ class Work(NamedTuple):
     arguments: Callable[[int], Arguments]
 
 
-# All functions of one name, by which the sink counts spans.
+# All functions have one name: the sink counts spans by it.
 
 
 def _small() -> Callable[..., Any]:
