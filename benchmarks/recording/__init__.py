@@ -1,0 +1,1 @@
+"""What the bars of recording are measured with; `record.py` beside this folder is the command."""
