@@ -47,6 +47,27 @@ def test_metrics_count_what_was_there_already(server: Server, somebody: Person) 
     assert (metric(server, new), metric(server, repeated)) == (before[0] + 2, before[1] + 2)
 
 
+def test_metrics_show_what_programs_say_that_they_lost_once_however_often_they_say_it(
+    server: Server, person: Person
+) -> None:
+    line = 'xray_sdk_dropped_items_total{reason="the spool was full"}'
+    said = '{"process":"%s","dropped":{"the spool was full":%d}}'
+    events = {"events": [step()]}
+
+    def send(header: str, body: object = events, key: str = person.key) -> tuple[int, float]:
+        answered = server.call("POST", "/api/v1/ingest", key=key, json=body, headers={"x-xray-stats": header})
+        return answered.status_code, metric(server, line)
+
+    before = metric(server, line)
+    assert send(said % ("ab" * 16, 3)) == (200, before + 3)
+    assert send(said % ("ab" * 16, 3)) == (200, before + 3)
+    assert send(said % ("ab" * 16, 5), {"events": []}) == (400, before + 5)
+    assert send(said % ("cd" * 16, 2)) == (200, before + 7)
+    for malformed in ("", "{", "x" * 5000, said % ("none", 1), "\xe9", said % ("ef" * 16, -1)):
+        assert send(malformed) == (200, before + 7)
+    assert send(said % ("12" * 16, 1), key="xray_sk_" + "A" * 32) == (401, before + 7)
+
+
 def test_metrics_name_routes_and_never_what_clients_sent(server: Server, person: Person) -> None:
     person.call("GET", "traces/a-trace-that-nobody-knows")
     server.call("BREW", "/a-path-that-nobody-knows")
