@@ -9,7 +9,7 @@ from xray_backend.blobs.base import PartsUpload, UploadPart, UploadTerms
 from xray_backend.blobs.folders import confirm_name, disk_errors, take_name
 from xray_backend.blobs.part_checks import check_bytes, check_etags
 from xray_backend.blobs.part_plan import plan_parts
-from xray_backend.blobs.part_writer import Readable, write_part
+from xray_backend.blobs.part_writer import PartWriter, Readable
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.blobs.upload_folder import Announced, UploadFolder
 from xray_backend.errors import BadRequest, NotFound, Unavailable
@@ -66,7 +66,7 @@ class PartUploads:
         signed = self._signer.check("PUT", _part_path(data_path, part_number), arguments)
         folder = self._found(data_path, signed["uploadId"])
         with _while_it_is_there(), folder.opened(alone=False) as file:
-            return write_part(folder, file, int(part_number), body)
+            return PartWriter(folder, file, int(part_number)).write(body)
 
     def complete(self, data_path: str, upload_id: str, etags: Mapping[int, str]) -> None:
         """Check the parts and the whole, and give the bytes their name."""
