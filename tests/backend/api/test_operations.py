@@ -39,6 +39,21 @@ def test_metrics_count_what_was_taken_and_what_was_refused(server: Server, perso
     assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1]
 
 
+def test_metrics_tell_why_events_were_refused_also_where_all_of_a_request_were(server: Server, person: Person) -> None:
+    kinds = ("event invalid", "event too large", "event unreadable", "request invalid", "request too large")
+    lines = [f'xray_ingest_rejected_total{{reason="{kind}"}}' for kind in kinds]
+    before = [metric(server, line) for line in lines]
+    invalid, long = step(".."), step("long", metadata={"text": "x" * 300_000})
+    assert person.ingest(step("right"), invalid, long, invalid).status_code == 200
+    assert person.ingest(invalid, long, invalid).status_code == 400
+    unreadable = b'{"events":[{"type":"trace-start","traceId":"t","traceId":"t","createdAt":1}]}'
+    assert server.call("POST", "/api/v1/ingest", key=person.key, body=unreadable).status_code == 400
+    assert person.record("/ingest", {"events": 5}).status_code == 400
+    assert person.record("/ingest", {"events": [1] * 1001}).status_code == 413
+    after = [metric(server, line) for line in lines]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [4, 2, 1, 1, 1]
+
+
 def test_metrics_count_what_was_there_already(server: Server, somebody: Person) -> None:
     new, repeated = 'xray_store_documents_total{outcome="new"}', 'xray_store_documents_total{outcome="repeated"}'
     before = metric(server, new), metric(server, repeated)
