@@ -41,6 +41,7 @@ from xray_backend.services.projects import Projects
 from xray_backend.services.readiness import Readiness
 from xray_backend.services.reading import Reading
 from xray_backend.services.recording import Recording
+from xray_backend.services.sdk_drops import SdkDrops
 from xray_backend.services.searching import Searching
 from xray_backend.services.uploads import Uploads
 from xray_backend.store.base import Store
@@ -110,6 +111,7 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         permissions=Permissions(store),
         projects=Projects(store),
         recording=Recording(bus, processor, limits, metrics),
+        sdk_drops=SdkDrops(metrics),
         uploads=Uploads(bus, processor, files, limits),
         reading=Reading(store, files, signer, cursors),
         searching=Searching(store, cursors, QueryLimits()),

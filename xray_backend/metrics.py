@@ -25,6 +25,12 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self._sdk_dropped = Counter(
+            "xray_sdk_dropped_items_total",
+            "Events and values that programs recorded and their SDK lost, by the reason that it gave.",
+            ["reason"],
+            registry=self.registry,
+        )
         self._requests = Histogram(
             "xray_request_duration_seconds",
             "How long requests took.",
@@ -47,6 +53,10 @@ class Metrics:
         """Count documents that came to the store; of those that were there already, the first is kept."""
         self._documents.labels("new").inc(new)
         self._documents.labels("repeated").inc(repeated)
+
+    def count_sdk_dropped(self, reason: str, items: int) -> None:
+        """Count what was lost before it came here; the reason is one of a few words."""
+        self._sdk_dropped.labels(reason).inc(items)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; the route is its pattern, never the path itself, so that labels stay few."""

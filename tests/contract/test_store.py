@@ -218,6 +218,17 @@ def test_a_pending_step_never_replaces_a_final_one(store: Store) -> None:
     assert all("pending" not in found for found in all_steps(store))
 
 
+def test_the_steps_that_are_running_are_found_until_they_are_done(store: Store) -> None:
+    def running() -> list[str]:
+        page = store.query("steps", "p", Compare(("pending",), "eq", True), limit=9, after=None)
+        return [json.loads(document)["stepId"] for document in page.documents]
+
+    store.write(EventBatch("p", steps=[step(f"s{n}", at=T0 + n, pending=n % 2 == 0) for n in range(5)]))
+    assert running() == ["s4", "s2", "s0"]
+    store.write(EventBatch("p", steps=[step("s2", at=T0 + 9), step("s1", pending=True)]))
+    assert running() == ["s4", "s0"]
+
+
 def test_a_step_without_a_trace_makes_it_as_pending(store: Store) -> None:
     store.write(EventBatch("p", steps=[step("s1", at=T0 + 7.9), step("s2", at=T0 + 3.2), step("s3", at=T0 + 5)]))
     found = trace_of(store)

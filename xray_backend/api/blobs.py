@@ -10,7 +10,8 @@ from xray_backend.api.answers import answer
 from xray_backend.api.described import described
 from xray_backend.api.request_body import BodyStream
 from xray_backend.blobs.disposition import headers_for
-from xray_backend.blobs.files import CHUNK_BYTES, FileBlobStore
+from xray_backend.blobs.files import FileBlobStore
+from xray_backend.blobs.part_writer import CHUNK_BYTES
 
 __all__ = ["make_blueprint"]
 
@@ -27,6 +28,16 @@ def make_blueprint(files: FileBlobStore, max_blob_bytes: int) -> Blueprint:
         body = BodyStream(max_blob_bytes)
         files.put(f"{project_id}/{data_id}", parameters.signed(), content_type, body)
         return answer({"success": True})
+
+    @blueprint.put("/parts/<part_number>")
+    @described({"success": bool}, body="application/octet-stream", credentials="signature", errors=(404, 413, 503))
+    def put_part(project_id: str, data_id: str, part_number: str) -> Response:
+        """Store one part of a value; it is on disk when the answer comes, whose ETag header completing it asks for."""
+        body = BodyStream(max_blob_bytes)
+        etag = files.put_part(f"{project_id}/{data_id}", part_number, parameters.signed(), body)
+        response = answer({"success": True})
+        response.headers["ETag"] = etag
+        return response
 
     @blueprint.get("")
     @described("application/octet-stream", credentials="signature", errors=(404, 503))

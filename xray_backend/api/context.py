@@ -18,6 +18,7 @@ from xray_backend.services.projects import Projects
 from xray_backend.services.readiness import Readiness
 from xray_backend.services.reading import Reading
 from xray_backend.services.recording import Recording
+from xray_backend.services.sdk_drops import SdkDrops
 from xray_backend.services.searching import Searching
 from xray_backend.services.uploads import Uploads
 from xray_backend.store.base import KeyOwner, User
@@ -49,6 +50,7 @@ class Services:
     permissions: Permissions
     projects: Projects
     recording: Recording
+    sdk_drops: SdkDrops
     uploads: Uploads
     reading: Reading
     searching: Searching

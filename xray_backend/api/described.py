@@ -13,10 +13,11 @@ _ATTRIBUTE = "__description__"
 
 @dataclass(frozen=True)
 class Parameter:
-    """A query parameter."""
+    """A parameter of the query, or a header."""
 
     description: str
     schema: Mapping[str, object]
+    place: Literal["query", "header"] = "query"
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,19 @@
 """Recording events."""
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from msgspec import UnsetType
 
 from xray_backend.api.answers import answer
 from xray_backend.api.context import require_key, services
-from xray_backend.api.described import described
+from xray_backend.api.described import Parameter, described
 from xray_backend.api.request_body import read_body
 from xray_backend.ingest.shapes import Event
+from xray_backend.services.sdk_drops import HEADER_BYTES
 
 __all__ = ["blueprint"]
+
+STATS_HEADER = "x-xray-stats"
 
 blueprint = Blueprint("ingest", __name__, url_prefix="/api/v1/ingest")
 
@@ -33,10 +36,19 @@ class RejectionView(msgspec.Struct):
     {"success": bool, "accepted": int | UnsetType, "rejected": list[RejectionView] | UnsetType},
     body=Batch,
     credentials="key",
+    parameters={
+        STATS_HEADER: Parameter(
+            "What the sending process lost since it began, as JSON; shown at /metrics, and ignored if malformed: "
+            '{"process":"32 hexadecimal digits","dropped":{"reason":1}}.',
+            {"type": "string", "maxLength": HEADER_BYTES},
+            place="header",
+        )
+    },
 )
 def ingest() -> Response:
     """Record events; they are on disk when the answer comes. May be repeated whole: each event is stored once."""
     owner = require_key()
+    services().sdk_drops.note(owner.project_id, request.headers.get(STATS_HEADER))
     parsed = services().recording.record(owner.project_id, read_body())
     if not parsed.rejected:
         return answer({"success": True})

@@ -122,7 +122,7 @@ def _described(operation: _Operation, schema_of: Callable[[Any], Mapping[str, An
         "summary": (inspect.getdoc(operation.view) or "").partition("\n")[0],
         "tags": [operation.view.__module__.rpartition(".")[2]],
         "security": _SECURITY[description.credentials],
-        "parameters": [*_path_parameters(operation.path), *_query_parameters(description)],
+        "parameters": [*_path_parameters(operation.path), *_other_parameters(description)],
         "responses": {"200": {"description": "Done.", "content": _content(operation.answer_type, schema_of)}},
     }
     if description.body is not None:
@@ -151,10 +151,10 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def _query_parameters(description: Description) -> list[dict[str, Any]]:
+def _other_parameters(description: Description) -> list[dict[str, Any]]:
     signed = {"expires": "When the URL ends.", "signature": "Proves that this server made the URL."}
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "query", "description": parameter.description, "schema": parameter.schema}
+        {"name": name, "in": parameter.place, "description": parameter.description, "schema": parameter.schema}
         for name, parameter in (description.parameters or {}).items()
     ]
     if description.credentials == "signature":

@@ -1,9 +1,10 @@
 """The port to the blob store. Every implementation passes `tests/contract/test_blobs.py`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["BlobStore", "UploadTerms"]
+__all__ = ["BlobStore", "PartsUpload", "UploadPart", "UploadTerms"]
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,29 @@ class UploadTerms:
     sha256: str | None = None
 
 
+@dataclass(frozen=True)
+class UploadPart:
+    """A part: either it is there, with the ETag header that its PUT answered, or there is a URL for it."""
+
+    part_number: int
+    etag: str | None = None
+    presigned_url: str | None = None
+
+
+@dataclass(frozen=True)
+class PartsUpload:
+    """An upload in parts; each has `part_size_bytes`, the last one the rest. They are numbered from 1."""
+
+    upload_id: str
+    part_size_bytes: int
+    parts: Sequence[UploadPart]
+
+
 class BlobStore(ABC):
-    """Bytes by `{projectId}/{dataId}`, written and read by clients through signed URLs."""
+    """Bytes by `{projectId}/{dataId}`, written and read by clients through signed URLs.
+
+    Each method raises `BadRequest` if the data path is none.
+    """
 
     @abstractmethod
     def presign_put(self, data_path: str, terms: UploadTerms) -> str:
@@ -25,6 +47,34 @@ class BlobStore(ABC):
     @abstractmethod
     def presign_get(self, data_path: str, *, file_name: str, content_type: str | None) -> str:
         """Return a URL that a browser opens; what a browser might run is offered as a download."""
+
+    @abstractmethod
+    def begin_upload(self, data_path: str, terms: UploadTerms) -> PartsUpload:
+        """Begin an upload in parts, each with a URL for one PUT within 60 minutes; the size must be among the terms.
+
+        May block. Each call begins another upload, and none has anything to do with the others; it is durable on
+        return. A part may be sent again, and then takes the place of the one before. Raises `BadRequest` if there is
+        no size, `Unavailable` if the store is away.
+        """
+
+    @abstractmethod
+    def resume_upload(self, data_path: str, upload_id: str, terms: UploadTerms) -> PartsUpload:
+        """Return all parts of an upload: those that are durably there, and fresh URLs for the rest.
+
+        May block; changes nothing. Raises `NotFound` if this data path has no such upload that could go on,
+        `BadRequest` if a size or a hash is given and is not the one that it began with, `Unavailable` if the store is
+        away.
+        """
+
+    @abstractmethod
+    def complete_upload(self, data_path: str, upload_id: str, etags: Mapping[int, str]) -> None:
+        """Put the parts together; the blob is whole, checked and durable on return, or not there.
+
+        `etags` has every part's ETag by its number. May block for as long as it takes to read the blob once. Idempotent
+        for a day at least. Raises `BadRequest` if a part is missing or another one is there than is named, or if the
+        whole is not what was announced: then the upload is gone. Raises `NotFound` if this data path has no such
+        upload, `Unavailable` if the store is away or a part is still arriving.
+        """
 
     @abstractmethod
     def exists(self, data_path: str) -> bool:

@@ -7,26 +7,20 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
-from xray_backend.blobs.base import BlobStore, UploadTerms
+from xray_backend.blobs.base import BlobStore, PartsUpload, UploadTerms
+from xray_backend.blobs.folders import disk_errors, make_folder, open_folder, private, take_name
+from xray_backend.blobs.part_uploads import PartUploads
+from xray_backend.blobs.part_writer import CHUNK_BYTES, Readable
 from xray_backend.blobs.signing import UrlSigner
-from xray_backend.errors import BadRequest, NotFound, TooLarge, Unavailable
+from xray_backend.errors import BadRequest, NotFound, TooLarge
 from xray_backend.ids import is_valid_client_id
 
-__all__ = ["FileBlobStore", "Readable"]
+__all__ = ["FileBlobStore"]
 
-CHUNK_BYTES = 256 * 1024  # large enough that a gigabyte takes 4,000 turns, small enough for 16 threads at once
 ABANDONED_SECONDS = 60 * 60  # as long as a URL lives: nobody goes on with an upload that was still for so long
 _INCOMING = ".incoming"  # no id begins with a dot, so no project has this name
-_AWAY = "The blob store cannot be used right now; try again later."
-
-
-class Readable(Protocol):
-    """A body as it arrives."""
-
-    def read(self, size: int) -> bytes:
-        """Return some bytes, none at the end."""
 
 
 class FileBlobStore(BlobStore):
@@ -36,6 +30,7 @@ class FileBlobStore(BlobStore):
         self._root = root
         self._signer = signer
         self._max_blob_bytes = max_blob_bytes
+        self._uploads = PartUploads(root, signer)
 
     def presign_put(self, data_path: str, terms: UploadTerms) -> str:
         """Return a URL for one PUT."""
@@ -65,11 +60,8 @@ class FileBlobStore(BlobStore):
         )
         if terms.content_type is not None and content_type != terms.content_type:
             raise BadRequest(f"The content type must be {terms.content_type}, as it was announced.")
-        project_id, data_id = _checked(data_path)
-        try:
-            self._receive(project_id, data_id, body, terms)
-        except OSError:
-            raise Unavailable(_AWAY) from None
+        with disk_errors():
+            self._receive(_checked(data_path), body, terms)
 
     def get(self, data_path: str, arguments: Mapping[str, str]) -> tuple[IO[bytes], int, dict[str, str]]:
         """Open what a signed GET names: the file, its size, the signed terms (`name`, `type`).
@@ -81,6 +73,22 @@ class FileBlobStore(BlobStore):
         if file is None:
             raise NotFound("The bytes of this value have not been uploaded.")
         return file, os.fstat(file.fileno()).st_size, signed
+
+    def begin_upload(self, data_path: str, terms: UploadTerms) -> PartsUpload:
+        """Begin an upload in parts."""
+        return self._uploads.begin(_checked(data_path), terms)
+
+    def resume_upload(self, data_path: str, upload_id: str, terms: UploadTerms) -> PartsUpload:
+        """Return the parts that are there and URLs for the rest."""
+        return self._uploads.resume(_checked(data_path), upload_id, terms)
+
+    def put_part(self, data_path: str, part_number: str, arguments: Mapping[str, str], body: Readable) -> str:
+        """Store the part that a signed PUT brings. Returns its ETag; raises as `PartUploads.put`."""
+        return self._uploads.put(data_path, part_number, arguments, body)
+
+    def complete_upload(self, data_path: str, upload_id: str, etags: Mapping[int, str]) -> None:
+        """Put the parts together."""
+        self._uploads.complete(_checked(data_path), upload_id, etags)
 
     def exists(self, data_path: str) -> bool:
         """Tell whether the file is there."""
@@ -95,29 +103,25 @@ class FileBlobStore(BlobStore):
             for part in (self._root / _INCOMING).iterdir():
                 if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
                     part.unlink()
+        self._uploads.sweep()
 
     def ping(self) -> None:
         """Return if files can be written."""
-        if not os.access(self._incoming(), os.W_OK | os.X_OK):
-            raise Unavailable(_AWAY)
+        with disk_errors():
+            if not os.access(self._incoming(), os.W_OK | os.X_OK):
+                raise PermissionError(_INCOMING)
 
     def _incoming(self) -> Path:
-        folder = self._root / _INCOMING
-        try:
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError:
-            raise Unavailable(_AWAY) from None
-        return folder
+        return make_folder(self._root / _INCOMING)
 
-    def _receive(self, project_id: str, data_id: str, body: Readable, terms: UploadTerms) -> None:
+    def _receive(self, data_path: str, body: Readable, terms: UploadTerms) -> None:
         beside = self._incoming() / f"{secrets.token_hex(16)}.part"
         try:
-            with open(beside, "xb", opener=_private) as file:
+            with open(beside, "xb", opener=private) as file:
                 self._copy(body, file, terms)
                 file.flush()
                 os.fsync(file.fileno())
-            self._take_name(beside, project_id, data_id)
+            take_name(self._root, beside, data_path)
         finally:
             with suppress(OSError):  # it took its name, or the disk is gone
                 beside.unlink()
@@ -139,53 +143,23 @@ class FileBlobStore(BlobStore):
         if terms.sha256 is not None and digest.hexdigest() != terms.sha256:
             raise BadRequest("The body's SHA-256 is not the one that was announced.")
 
-    def _take_name(self, beside: Path, project_id: str, data_id: str) -> None:
-        (self._root / project_id).mkdir(mode=0o700, exist_ok=True)
-        folder = _open_folder(self._root / project_id)
-        try:
-            os.replace(beside, data_id, dst_dir_fd=folder)
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        _synchronise(self._root)  # the project's folder itself may be new
-
     def _open(self, data_path: str) -> IO[bytes] | None:
-        project_id, data_id = _checked(data_path)
-        try:
-            folder = _open_folder(self._root / project_id)
-        except FileNotFoundError:
-            return None
-        except OSError:
-            raise Unavailable(_AWAY) from None
-        try:
-            return open(os.open(data_id, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "rb")
-        except FileNotFoundError:
-            return None
-        except OSError:
-            raise Unavailable(_AWAY) from None
-        finally:
-            os.close(folder)
+        project_id, _, data_id = _checked(data_path).partition("/")
+        with disk_errors():
+            try:
+                folder = open_folder(self._root / project_id)
+            except FileNotFoundError:
+                return None
+            try:
+                return open(os.open(data_id, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "rb")
+            except FileNotFoundError:
+                return None
+            finally:
+                os.close(folder)
 
 
-def _checked(data_path: str) -> tuple[str, str]:
+def _checked(data_path: str) -> str:
     project_id, _, data_id = data_path.partition("/")
     if not is_valid_client_id(project_id) or not is_valid_client_id(data_id):
         raise BadRequest("A data path is {projectId}/{dataId}.")
-    return project_id, data_id
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-
-
-def _open_folder(path: Path) -> int:
-    """Open a folder itself, never what a symbolic link in its place points to."""
-    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-
-def _synchronise(folder: Path) -> None:
-    descriptor = _open_folder(folder)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return data_path

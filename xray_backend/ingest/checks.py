@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from xray_backend.blobs.part_plan import MAX_PARTS
 from xray_backend.ids import is_valid_client_id
 from xray_backend.ingest.big_integers import stringified
 from xray_backend.ingest.content import check_content
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.shapes import (
+    CompleteRequest,
     Data,
     Event,
     PresignRequest,
@@ -59,6 +61,19 @@ class Checks:
         self._captured(item)
         self._depths(item)
         _stringify(item)
+
+    def complete(self, request: CompleteRequest) -> None:
+        """Check what completes an upload."""
+        _client_id("dataId", request.data_id)
+        if not 1 <= len(request.parts) <= MAX_PARTS:
+            raise Unacceptable(f"`parts` must name all parts of the upload, 1 to {MAX_PARTS}.")
+        seen = set[int]()
+        for index, part in enumerate(request.parts):
+            if not 1 <= part.part_number <= MAX_PARTS:
+                raise Unacceptable(f"`parts[{index}].partNumber` must be between 1 and {MAX_PARTS}.")
+            if part.part_number in seen:
+                raise Unacceptable(f"`parts` names part {part.part_number} twice.")
+            seen.add(part.part_number)
 
     def _trace(self, event: TraceStart | TraceSuccess | TraceFailure) -> None:
         _client_id("traceId", event.trace_id)

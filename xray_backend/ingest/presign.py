@@ -1,4 +1,4 @@
-"""The bodies of `POST /presign` and `POST /presign/batch`."""
+"""The bodies of `POST /presign`, `POST /presign/batch` and `POST /presign/complete`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,11 +8,11 @@ import msgspec
 from xray_backend.errors import ApiError, BadRequest, TooLarge
 from xray_backend.ingest.checks import Checks
 from xray_backend.ingest.limits import Limits
-from xray_backend.ingest.shapes import Data, PresignRequest
+from xray_backend.ingest.shapes import CompleteRequest, Data, PresignRequest
 from xray_backend.ingest.strict_json import parse_object
 from xray_backend.ingest.unacceptable import Unacceptable, explain
 
-__all__ = ["data_event", "parse_presign", "parse_presign_batch"]
+__all__ = ["data_event", "parse_complete", "parse_presign", "parse_presign_batch"]
 
 
 def parse_presign(body: bytes, limits: Limits) -> PresignRequest:
@@ -35,7 +35,21 @@ def parse_presign_batch(body: bytes, limits: Limits) -> list[PresignRequest | Ap
 
 def data_event(request: PresignRequest) -> Data:
     """Return the event that records the value which is about to be uploaded."""
-    return Data(**msgspec.structs.asdict(request))
+    fields = msgspec.structs.asdict(request)
+    del fields["upload_id"]
+    return Data(**fields)
+
+
+def parse_complete(body: bytes, limits: Limits) -> CompleteRequest:
+    """Parse and check what completes an upload. Raises `BadRequest` if it is not valid."""
+    try:
+        request: CompleteRequest = msgspec.convert(parse_object(body, limits), CompleteRequest)
+        Checks("", limits).complete(request)
+    except msgspec.ValidationError as error:
+        raise BadRequest(explain(error, "The request body")) from None
+    except Unacceptable as error:
+        raise BadRequest(str(error)) from None
+    return request
 
 
 def _item_or_error(item: object, limits: Limits) -> PresignRequest | ApiError:

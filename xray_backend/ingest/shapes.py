@@ -8,6 +8,8 @@ from xray_backend.ingest.times import Time
 
 __all__ = [
     "Artifact",
+    "CompleteRequest",
+    "CompletedPart",
     "Data",
     "Event",
     "PresignRequest",
@@ -122,7 +124,24 @@ class Data(_Captured, tag_field="type", tag="data", kw_only=True):
 
 
 class PresignRequest(_Captured):
-    """Asks for a URL to upload a captured value to."""
+    """Asks for a URL to upload a captured value to, or for those of its parts; with an id, to go on uploading."""
+
+    upload_id: str | None = None
+
+
+class CompletedPart(_Shape):
+    """A part that was uploaded, with the ETag header that came in answer."""
+
+    part_number: int
+    etag: str
+
+
+class CompleteRequest(_Shape):
+    """Says that all parts of a captured value were uploaded."""
+
+    data_id: str
+    upload_id: str
+    parts: list[CompletedPart]
 
 
 Event: TypeAlias = TraceStart | TraceSuccess | TraceFailure | Step | StepError | TraceError | Data

@@ -10,7 +10,7 @@ import msgspec
 
 from xray_backend.errors import BadRequest, TooLarge
 from xray_backend.ingest.strict_json import NotJson, TooDeep, flaw_in, lenient, strict, top_level_keys
-from xray_backend.ingest.unacceptable import Unacceptable
+from xray_backend.ingest.unacceptable import Unacceptable, Unreadable
 
 __all__ = ["split"]
 
@@ -86,7 +86,7 @@ def _parsed_leniently(body: bytes) -> list[object]:
 
 def _encoded(event: object) -> bytes | Unacceptable:
     flaw = flaw_in(event)
-    return json.dumps(event).encode() if flaw is None else Unacceptable(f"The event {flaw}.")
+    return json.dumps(event).encode() if flaw is None else Unreadable(f"The event {flaw}.")
 
 
 def _split_by_brackets(body: bytes) -> list[bytes]:

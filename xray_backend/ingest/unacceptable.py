@@ -6,11 +6,25 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["Unacceptable", "explain"]
+__all__ = ["TooLong", "Unacceptable", "Unreadable", "explain"]
 
 
 class Unacceptable(ValueError):
-    """An event or item that is refused; the message is one clear sentence."""
+    """An event or item that is refused; the message is one clear sentence, the kind a few words to count it under."""
+
+    kind = "event invalid"
+
+
+class TooLong(Unacceptable):
+    """An event over the limit."""
+
+    kind = "event too large"
+
+
+class Unreadable(Unacceptable):
+    """An event whose text is not JSON as it is taken here."""
+
+    kind = "event unreadable"
 
 
 _LONGEST_ECHO: Final = 100

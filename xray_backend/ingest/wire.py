@@ -12,17 +12,18 @@ from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.shapes import Event
 from xray_backend.ingest.splitting import split
 from xray_backend.ingest.strict_json import NotJson, strict
-from xray_backend.ingest.unacceptable import Unacceptable, explain
+from xray_backend.ingest.unacceptable import TooLong, Unacceptable, Unreadable, explain
 
-__all__ = ["Parsed", "Rejection", "parse_ingest"]
+__all__ = ["NoneValid", "Parsed", "Rejection", "parse_ingest"]
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """An event that is not taken: its place in the request, and why."""
+    """An event that is not taken: its place in the request, why, and under which words that is counted."""
 
     index: int
     error: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,23 @@ class Parsed:
     rejected: list[Rejection]
 
 
+class NoneValid(BadRequest):
+    """The request has events, and none of them is taken."""
+
+    def __init__(self, rejected: list[Rejection]) -> None:
+        listed = [{"index": rejection.index, "error": rejection.error} for rejection in rejected]
+        super().__init__("None of the events is valid.", details={"rejected": listed})
+        self.rejected = rejected
+
+
 _decode_event: Final = msgspec.json.Decoder(Event).decode
 
 
 def parse_ingest(body: bytes, limits: Limits, project_id: str) -> Parsed:
     """Parse and check a decompressed body. At least one event is taken when this returns.
 
-    Raises `TooLarge` if there are too many bytes or events, `BadRequest` if the body is not of that shape or none
-    of its events is valid.
+    Raises `TooLarge` if there are too many bytes or events, `BadRequest` if the body is not of that shape,
+    `NoneValid` if none of its events is valid.
     """
     if len(body) > limits.max_body_bytes:
         raise TooLarge(f"The request has {len(body)} bytes; the limit is {limits.max_body_bytes}.")
@@ -50,10 +60,9 @@ def parse_ingest(body: bytes, limits: Limits, project_id: str) -> Parsed:
         try:
             parsed.events.append(_event(text, checks))
         except Unacceptable as error:
-            parsed.rejected.append(Rejection(index, str(error)))
+            parsed.rejected.append(Rejection(index, str(error), error.kind))
     if not parsed.events:
-        listed = [{"index": rejection.index, "error": rejection.error} for rejection in parsed.rejected]
-        raise BadRequest("None of the events is valid.", details={"rejected": listed})
+        raise NoneValid(parsed.rejected)
     return parsed
 
 
@@ -62,12 +71,12 @@ def _event(text: bytes | Unacceptable, checks: Checks) -> Event:
         raise text
     limits = checks.limits
     if len(text) > limits.max_event_bytes:
-        raise Unacceptable(f"The event has {len(text)} bytes; the limit is {limits.max_event_bytes}.")
+        raise TooLong(f"The event has {len(text)} bytes; the limit is {limits.max_event_bytes}.")
     try:
         strict(text)
         event: Event = _decode_event(text)
     except NotJson as error:
-        raise Unacceptable(f"The event {error}.") from None
+        raise Unreadable(f"The event {error}.") from None
     except msgspec.ValidationError as error:
         raise Unacceptable(explain(error, "The event")) from None
     deep = text.count(b"{") + text.count(b"[") > limits.max_depth

@@ -9,7 +9,7 @@ A connection that runs these conditions needs `matcher.register_functions` once.
 
 from typing import Literal
 
-from xray_backend.query.column_sql import COLUMNS, column_condition
+from xray_backend.query.column_sql import COLUMNS, column_condition, column_exists
 from xray_backend.query.doc_sql import doc_condition, doc_exists
 from xray_backend.query.fragment import Fragment, all_of, any_of, negated
 from xray_backend.query.matcher import register_functions
@@ -34,9 +34,10 @@ def compile_condition(node: Node, collection: Literal["steps", "traces"]) -> Sql
 
 
 def _leaf(node: Compare | In | Exists, collection: Literal["steps", "traces"]) -> Fragment:
-    if isinstance(node, Exists):
-        return doc_exists(node.path)
     column = COLUMNS[collection].get(node.path[0]) if len(node.path) == 1 else None
+    if isinstance(node, Exists):
+        of_column = None if column is None else column_exists(column)
+        return of_column or doc_exists(node.path)
     if column is not None:
         return column_condition(column, predicate_of(node))
     return doc_condition(node.path, predicate_of(node))

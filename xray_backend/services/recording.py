@@ -1,10 +1,13 @@
 """Taking in what programs recorded."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 from xray_backend.errors import BadRequest, TooLarge
 from xray_backend.ingest.bus import Bus
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
-from xray_backend.ingest.wire import Parsed, parse_ingest
+from xray_backend.ingest.wire import NoneValid, Parsed, Rejection, parse_ingest
 from xray_backend.metrics import Metrics
 
 __all__ = ["Recording"]
@@ -32,8 +35,15 @@ class Recording:
     def _parsed(self, project_id: str, body: bytes) -> Parsed:
         try:
             parsed = parse_ingest(body, self._limits, project_id)
+        except NoneValid as error:
+            self._count_rejected(error.rejected)
+            raise
         except (BadRequest, TooLarge) as error:
             self._metrics.count_rejected("request too large" if isinstance(error, TooLarge) else "request invalid", 1)
             raise
-        self._metrics.count_rejected("event invalid", len(parsed.rejected))
+        self._count_rejected(parsed.rejected)
         return parsed
+
+    def _count_rejected(self, rejected: Iterable[Rejection]) -> None:
+        for kind, events in Counter(rejection.kind for rejection in rejected).items():
+            self._metrics.count_rejected(kind, events)

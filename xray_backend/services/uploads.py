@@ -3,23 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xray_backend.blobs.base import BlobStore, UploadTerms
-from xray_backend.errors import ApiError
+from xray_backend.blobs.base import BlobStore, PartsUpload, UploadTerms
+from xray_backend.errors import ApiError, BadRequest, NotFound
 from xray_backend.ingest.bus import Bus
 from xray_backend.ingest.limits import Limits
-from xray_backend.ingest.presign import data_event, parse_presign, parse_presign_batch
+from xray_backend.ingest.presign import data_event, parse_complete, parse_presign, parse_presign_batch
 from xray_backend.ingest.processor import Processor
 from xray_backend.ingest.shapes import PresignRequest
 
 __all__ = ["Upload", "Uploads"]
 
+ONE_PUT_BYTES = 5 * 1024 * 1024  # the wire contract's number: what is larger comes in parts
+
 
 @dataclass(frozen=True)
 class Upload:
-    """Where one value goes."""
+    """Where one value goes: to one URL as a whole, or in parts."""
 
-    presigned_url: str
     data_path: str
+    presigned_url: str | None = None
+    parts: PartsUpload | None = None
 
 
 class Uploads:
@@ -32,7 +35,11 @@ class Uploads:
         self._limits = limits
 
     def announce(self, project_id: str, body: bytes) -> Upload:
-        """Announce one value. Raises `BadRequest`, `TooLarge`, or `Unavailable` if it cannot be recorded."""
+        """Announce one value, or go on uploading it.
+
+        Raises `BadRequest`, `TooLarge`, `NotFound` if there is no such upload to go on with, or `Unavailable` if it
+        cannot be recorded.
+        """
         wanted = parse_presign(body, self._limits)
         self._publish(project_id, [wanted])
         return self._upload(project_id, wanted)
@@ -41,13 +48,31 @@ class Uploads:
         """Announce many values, in order; an error stands in the place of one that is not valid. Raises as above."""
         items = parse_presign_batch(body, self._limits)
         self._publish(project_id, [item for item in items if not isinstance(item, ApiError)])
-        return [item if isinstance(item, ApiError) else self._upload(project_id, item) for item in items]
+        return [item if isinstance(item, ApiError) else self._upload_or_error(project_id, item) for item in items]
+
+    def complete(self, project_id: str, body: bytes) -> None:
+        """Put the parts of a value together; it is there on return. Raises as `BlobStore.complete_upload`."""
+        done = parse_complete(body, self._limits)
+        etags = {part.part_number: part.etag for part in done.parts}
+        self._blobs.complete_upload(f"{project_id}/{done.data_id}", done.upload_id, etags)
 
     def _publish(self, project_id: str, wanted: Sequence[PresignRequest]) -> None:
-        if wanted:
-            self._bus.publish(self._processor.to_batch(project_id, [data_event(item) for item in wanted]))
+        """Record the values; what goes on was recorded when it began."""
+        new = [data_event(item) for item in wanted if item.upload_id is None]
+        if new:
+            self._bus.publish(self._processor.to_batch(project_id, new))
+
+    def _upload_or_error(self, project_id: str, wanted: PresignRequest) -> Upload | ApiError:
+        try:
+            return self._upload(project_id, wanted)
+        except (BadRequest, NotFound) as error:
+            return error
 
     def _upload(self, project_id: str, wanted: PresignRequest) -> Upload:
         data_path = f"{project_id}/{wanted.data_id}"
         terms = UploadTerms(wanted.content_type, wanted.size_bytes, wanted.sha256)
-        return Upload(self._blobs.presign_put(data_path, terms), data_path)
+        if wanted.upload_id is not None:
+            return Upload(data_path, parts=self._blobs.resume_upload(data_path, wanted.upload_id, terms))
+        if wanted.size_bytes is not None and wanted.size_bytes > ONE_PUT_BYTES:
+            return Upload(data_path, parts=self._blobs.begin_upload(data_path, terms))
+        return Upload(data_path, presigned_url=self._blobs.presign_put(data_path, terms))

@@ -39,12 +39,48 @@ def test_metrics_count_what_was_taken_and_what_was_refused(server: Server, perso
     assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1]
 
 
+def test_metrics_tell_why_events_were_refused_also_where_all_of_a_request_were(server: Server, person: Person) -> None:
+    kinds = ("event invalid", "event too large", "event unreadable", "request invalid", "request too large")
+    lines = [f'xray_ingest_rejected_total{{reason="{kind}"}}' for kind in kinds]
+    before = [metric(server, line) for line in lines]
+    invalid, long = step(".."), step("long", metadata={"text": "x" * 300_000})
+    assert person.ingest(step("right"), invalid, long, invalid).status_code == 200
+    assert person.ingest(invalid, long, invalid).status_code == 400
+    unreadable = b'{"events":[{"type":"trace-start","traceId":"t","traceId":"t","createdAt":1}]}'
+    assert server.call("POST", "/api/v1/ingest", key=person.key, body=unreadable).status_code == 400
+    assert person.record("/ingest", {"events": 5}).status_code == 400
+    assert person.record("/ingest", {"events": [1] * 1001}).status_code == 413
+    after = [metric(server, line) for line in lines]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [4, 2, 1, 1, 1]
+
+
 def test_metrics_count_what_was_there_already(server: Server, somebody: Person) -> None:
     new, repeated = 'xray_store_documents_total{outcome="new"}', 'xray_store_documents_total{outcome="repeated"}'
     before = metric(server, new), metric(server, repeated)
     for _ in range(2):
         assert somebody.ingest(step(), data(), trace_start()).status_code == 200
     assert (metric(server, new), metric(server, repeated)) == (before[0] + 2, before[1] + 2)
+
+
+def test_metrics_show_what_programs_say_that_they_lost_once_however_often_they_say_it(
+    server: Server, person: Person
+) -> None:
+    line = 'xray_sdk_dropped_items_total{reason="the spool was full"}'
+    said = '{"process":"%s","dropped":{"the spool was full":%d}}'
+    events = {"events": [step()]}
+
+    def send(header: str, body: object = events, key: str = person.key) -> tuple[int, float]:
+        answered = server.call("POST", "/api/v1/ingest", key=key, json=body, headers={"x-xray-stats": header})
+        return answered.status_code, metric(server, line)
+
+    before = metric(server, line)
+    assert send(said % ("ab" * 16, 3)) == (200, before + 3)
+    assert send(said % ("ab" * 16, 3)) == (200, before + 3)
+    assert send(said % ("ab" * 16, 5), {"events": []}) == (400, before + 5)
+    assert send(said % ("cd" * 16, 2)) == (200, before + 7)
+    for malformed in ("", "{", "x" * 5000, said % ("none", 1), "\xe9", said % ("ef" * 16, -1)):
+        assert send(malformed) == (200, before + 7)
+    assert send(said % ("12" * 16, 1), key="xray_sk_" + "A" * 32) == (401, before + 7)
 
 
 def test_metrics_name_routes_and_never_what_clients_sent(server: Server, person: Person) -> None:

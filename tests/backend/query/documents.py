@@ -57,6 +57,8 @@ def steps(draw):
     }
     if draw(st.booleans()):
         step["inputs"] = draw(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2))
+    if draw(st.booleans()):
+        step["pending"] = True
     return step
 
 
@@ -89,7 +91,7 @@ def _places(draw, document):
             continue
         keys = [key for key in value if key not in UNREACHABLE_KEYS]
         if not parts:
-            keys += ["metadata"] * 5 + ["output", "parentStepId"]
+            keys += ["metadata"] * 5 + ["output", "parentStepId", "pending"]
         elif not keys or draw(st.integers(0, 9)) == 0:
             keys = KEYS
         parts.append(draw(st.sampled_from(keys)))

@@ -10,13 +10,13 @@ from xray_backend.query.sql import compile_condition, register_functions
 
 LAYOUT = """
 create table steps (oid text, project_id text, trace_id text, step_id text, step_name text, step_number integer,
-    timestamp_ms integer, doc text not null);
+    timestamp_ms integer, pending integer not null, doc text not null);
 create table traces (oid text, project_id text, trace_id text, status text, created_at_ms integer,
     ended_at_ms integer, doc text not null);
 """
 _TIMES = {"timestamp", "createdAt", "endedAt"}
 _COLUMNS = {
-    "steps": ["_id", "projectId", "traceId", "stepId", "stepName", "stepNumber", "timestamp"],
+    "steps": ["_id", "projectId", "traceId", "stepId", "stepName", "stepNumber", "timestamp", "pending"],
     "traces": ["_id", "projectId", "traceId", "status", "createdAt", "endedAt"],
 }
 
@@ -34,7 +34,7 @@ class Table:
         self._connection.execute(f"delete from {self._collection}")
         columns = _COLUMNS[self._collection]
         marks = ", ".join("?" * (len(columns) + 1))
-        rows = [(*map(document.get, columns), _answer(document)) for document in documents]
+        rows = [(*(_held(document, column) for column in columns), _answer(document)) for document in documents]
         self._connection.executemany(f"insert into {self._collection} values ({marks})", rows)
 
     def find(self, filter):
@@ -47,6 +47,11 @@ class Table:
 
     def close(self):
         self._connection.close()
+
+
+def _held(document, column):
+    """What the column of a field holds."""
+    return int(document.get(column, False)) if column == "pending" else document.get(column)
 
 
 def _answer(document):

@@ -202,6 +202,31 @@ def test_every_field_of_a_step_can_be_asked_for(table, filter, expected):
     assert table.find(filter) == [0] * expected
 
 
+@pytest.mark.parametrize(
+    ("filter", "expected"),
+    [
+        ({"pending": True}, [0]),
+        ({"pending": {"$ne": True}}, [1]),
+        ({"pending": {"$exists": True}}, [0]),
+        ({"pending": {"$exists": False}}, [1]),
+        ({"pending": None}, [1]),
+        ({"pending": {"$in": [True, None]}}, [0, 1]),
+        ({"pending": {"$nin": [True, None]}}, []),
+        ({"pending": False}, []),
+        ({"pending": {"$ne": False}}, [0, 1]),
+        ({"pending": 1}, []),
+        ({"pending": "true"}, []),
+        ({"pending": {"$gt": False}}, [0]),
+        ({"pending": {"$gte": 0}}, []),
+        ({"pending.x": None}, [0, 1]),
+        ({"$or": [{"pending": True}, {"stepName": "done"}]}, [0, 1]),
+    ],
+)
+def test_a_step_that_is_running_can_be_told_from_one_that_is_done(table, filter, expected):
+    table.fill([{"stepName": "running", "pending": True}, {"stepName": "done"}])
+    assert table.find(filter) == expected
+
+
 def test_the_fields_of_a_trace_can_be_asked_for():
     table = Table("traces")
     pending = {"traceId": "t1", "status": "pending", "createdAt": 1000, "endedAt": None, "metadata": {"u": 1}}

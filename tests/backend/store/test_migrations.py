@@ -1,5 +1,6 @@
 """The database's layout: made once, kept by version, refused when it is newer."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from xray_backend.errors import ConfigurationError, Unavailable
+from xray_backend.query.tree import Compare
 from xray_backend.store.base import EventBatch, StepRecord
 from xray_backend.store.sqlite.migrations import MIGRATIONS
 from xray_backend.store.sqlite.store import SqliteStore
@@ -45,6 +47,23 @@ def test_a_new_file_has_the_newest_version_and_a_second_opening_keeps_it(tmp_pat
     for _ in range(2):
         SqliteStore(path).close()
         assert version_of(path) == len(MIGRATIONS)
+
+
+def test_a_file_of_an_earlier_version_is_brought_up_to_date_and_keeps_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(MIGRATIONS[0])
+    connection.execute(
+        "INSERT INTO steps VALUES ('00', 'p', 't', 's', 'a', 1, 5, 1, ?)", ('{"stepId":"s","pending":true}',)
+    )
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    store = SqliteStore(path)
+    assert version_of(path) == len(MIGRATIONS)
+    (found,) = store.query("steps", "p", Compare(("pending",), "eq", True), limit=9, after=None).documents
+    assert json.loads(found)["stepId"] == "s"
+    store.close()
 
 
 def test_a_file_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:

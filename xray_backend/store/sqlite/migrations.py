@@ -90,7 +90,12 @@ CREATE TABLE schemas (
 );
 """
 
-MIGRATIONS: Final = (_FIRST,)
+_PENDING: Final = """
+CREATE INDEX steps_pending ON steps (project_id, timestamp_ms, oid) WHERE pending = 1
+"""
+"""What runs now, among millions of steps; the index holds the running ones alone, and costs the others nothing."""
+
+MIGRATIONS: Final = (_FIRST, _PENDING)
 """The nth script (from 1) leads from version n - 1 to version n; none is ever changed once released."""
 
 
