@@ -56,5 +56,5 @@ def derive_data_id(destination: str, trace_id: str, content_type: str, sha256_he
     """
     import hashlib  # likewise
 
-    identity = "\n".join((destination, trace_id, content_type, sha256_hex))
+    identity = f"{destination}\n{trace_id}\n{content_type}\n{sha256_hex}"
     return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -25,4 +25,4 @@ class Capture(NamedTuple):
     @property
     def summary(self) -> bytes:
         """Return a JSON object: `type`, `bytes`, and where they apply `length`, `value`, `shape`, `columns`, `late`."""
-        return summary_of(self.noted, self.body)
+        return summary_of(self.noted, self.body).encode()

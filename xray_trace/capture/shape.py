@@ -6,7 +6,7 @@ shape costs nothing.
 
 import msgspec
 
-from xray_trace.capture.summary import LONGEST_VALUE, summarise_container, summarise_scalar, summarise_text
+from xray_trace.capture.summary import LONGEST_VALUE
 
 __all__ = ["CONTAINER_SHAPES", "ONE_LONGER", "SCALAR", "TEXT", "summary_of"]
 
@@ -17,21 +17,22 @@ SCALAR = 0
 TEXT = 1
 CONTAINER_SHAPES: dict[type, int] = {dict: 2, list: 3, tuple: 4, set: 5, frozenset: 6}
 
-_CONTAINERS = {shape: kind for kind, shape in CONTAINER_SHAPES.items()}
+_NAMES = {shape: kind.__name__ for kind, shape in CONTAINER_SHAPES.items()}
 _decode = msgspec.json.decode
 
 
-def summary_of(noted: bytes | int, body: bytes | None) -> bytes:
+def summary_of(noted: bytes | int, body: bytes | None) -> str:
     """Return the summary of a value of which this was noted, and this is the JSON.
 
-    Raises KeyError or ValueError if the shape is none, as in a damaged record.
+    Raises KeyError or ValueError if it is none, as in a damaged record.
     """
     if type(noted) is bytes:
-        return noted
+        return noted.decode()
     length, kind = divmod(int(noted), ONE_LONGER)
     body = body or b""
     if kind == TEXT:
-        return summarise_text(body, length, shown=length <= LONGEST_VALUE)
+        shown = f',"value":{body.decode()}' if length <= LONGEST_VALUE else ""
+        return f'{{"type":"str","bytes":{len(body)},"length":{length}{shown}}}'
     if kind == SCALAR:
-        return summarise_scalar(type(_decode(body)), body)
-    return summarise_container(_CONTAINERS[kind], body, length)
+        return f'{{"type":"{type(_decode(body)).__name__}","bytes":{len(body)},"value":{body.decode()}}}'
+    return f'{{"type":"{_NAMES[kind]}","bytes":{len(body)},"length":{length}}}'

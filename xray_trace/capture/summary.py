@@ -12,10 +12,7 @@ __all__ = [
     "LONGEST_VALUE",
     "length_of",
     "summarise",
-    "summarise_container",
     "summarise_late",
-    "summarise_scalar",
-    "summarise_text",
 ]
 
 LONGEST_VALUE = 64  # characters of a string that its summary repeats; the wire contract's number
@@ -40,23 +37,6 @@ def summarise(
     return b"".join(parts)
 
 
-def summarise_container(kind: type, body: bytes, length: int) -> bytes:
-    """Return the summary of a container of exactly a built-in type; one formatting, because it is in every call."""
-    return _CONTAINER_FORMATS[kind] % (len(body), length)
-
-
-def summarise_scalar(kind: type, body: bytes) -> bytes:
-    """Return the summary of None, a boolean or a number."""
-    return b'{"type":"%b","bytes":%d,"value":%b}' % (_SCALAR_NAMES[kind], len(body), body)
-
-
-def summarise_text(body: bytes, length: int, *, shown: bool) -> bytes:
-    """Return the summary of exactly a `str`."""
-    if shown:
-        return b'{"type":"str","bytes":%d,"length":%d,"value":%b}' % (len(body), length, body)
-    return b'{"type":"str","bytes":%d,"length":%d}' % (len(body), length)
-
-
 def summarise_late(kind: type, length: int | None, *, late: bool) -> bytes:
     """Return the summary of a value that is not encoded yet; `late` where it may change until then."""
     length_text = b"" if length is None else b',"length":%d' % length
@@ -77,9 +57,4 @@ def length_of(value: Any) -> int | None:
     return None
 
 
-_CONTAINER_FORMATS: dict[type, bytes] = {
-    kind: b'{"type":"%b","bytes":%%d,"length":%%d}' % kind.__name__.encode()
-    for kind in (dict, list, tuple, set, frozenset)
-}
 _COUNTED: tuple[Any, ...] = (str, dict, list, tuple, bytes, set, frozenset, bytearray, range, collections.deque)
-_SCALAR_NAMES: dict[type, bytes] = {kind: kind.__name__.encode() for kind in (type(None), bool, int, float)}

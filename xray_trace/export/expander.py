@@ -4,11 +4,12 @@ import base64
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
 from xray_trace.events import Part, Record, StepEvent
-from xray_trace.export.step_json import step_json
+from xray_trace.export.step_json import name_json, step_json
 from xray_trace.ids import derive_data_id
 
 __all__ = ["Expander", "Shelve", "lost_value_event"]
@@ -19,7 +20,16 @@ Shelve = Callable[[str, Part], str | None]
 _REMEMBERED_IDS = 4096
 """Contents told apart from new ones; enough for what traces share at one time, and under a megabyte."""
 
+_LONGEST_REMEMBERED = 256
+"""Bytes; a content up to this size is known again by itself, which costs a fifth of hashing it."""
+
 _encode = msgspec.json.Encoder().encode
+
+_Content = tuple[str, str, bytes]
+"""Trace, content type and bytes: what tells one content from another."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Expander:
@@ -29,6 +39,7 @@ class Expander:
         self._destination = destination
         self._shelve = shelve
         self._seen: OrderedDict[str, None] = OrderedDict()
+        self._ids: OrderedDict[_Content, str] = OrderedDict()
 
     def expand(self, record: Record) -> list[bytes]:
         """Return the wire events, as JSON: `data` events first, then the record's own."""
@@ -51,31 +62,41 @@ class Expander:
     def forget(self) -> None:
         """Take every content for new again, since records will come that were expanded in vain."""
         self._seen.clear()
+        self._ids.clear()
 
     def _identify(self, record: Record, part: Part, events: list[bytes]) -> str | None:
         """Return the part's data id; its `data` event is added the first time."""
+        if part.body is None:
+            return self._identify_elsewhere(record, part, events)
+        content = (record.trace_id, part.content_type, part.body)
+        known = self._ids.get(content)
+        if known is not None and part.data_id is None:
+            self._ids.move_to_end(content)
+            return known
+        sha256 = hashlib.sha256(part.body).hexdigest()
+        data_id = part.data_id or derive_data_id(self._destination, record.trace_id, part.content_type, sha256)
+        if self._is_new(data_id):
+            events.append(_data_event(data_id, record.trace_id, part, part.body, sha256))
+        if part.data_id is None and len(part.body) <= _LONGEST_REMEMBERED:
+            _remember(self._ids, content, data_id)
+        return data_id
+
+    def _identify_elsewhere(self, record: Record, part: Part, events: list[bytes]) -> str | None:
+        """Return the id of a value that is in a file, is still being encoded, or is lost."""
         if part.blob is not None:
             data_id = self._shelve(record.trace_id, part) if self._shelve else None
             if data_id is not None:
                 self._is_new(data_id)
             return data_id
-        if part.body is None:
-            if part.data_id is not None and not record.event and self._is_new(part.data_id):
-                events.append(_data_event(part.data_id, record.trace_id, part, None, None))
-            return part.data_id
-        sha256 = hashlib.sha256(part.body).hexdigest()
-        data_id = part.data_id or derive_data_id(self._destination, record.trace_id, part.content_type, sha256)
-        if self._is_new(data_id):
-            events.append(_data_event(data_id, record.trace_id, part, part.body, sha256))
-        return data_id
+        if part.data_id is not None and not record.event and self._is_new(part.data_id):
+            events.append(_data_event(part.data_id, record.trace_id, part, None, None))
+        return part.data_id
 
     def _is_new(self, data_id: str) -> bool:
         if data_id in self._seen:
             self._seen.move_to_end(data_id)
             return False
-        self._seen[data_id] = None
-        if len(self._seen) > _REMEMBERED_IDS:
-            self._seen.popitem(last=False)
+        _remember(self._seen, data_id, None)
         return True
 
 
@@ -85,19 +106,27 @@ def lost_value_event(trace_id: str, data_id: str, key: str, sentence: str) -> by
     return _data_event(data_id, trace_id, part, None, None)
 
 
+def _remember(known: OrderedDict[K, V], key: K, value: V) -> None:
+    known[key] = value
+    if len(known) > _REMEMBERED_IDS:
+        known.popitem(last=False)
+
+
 def _data_event(data_id: str, trace_id: str, part: Part, body: bytes | None, sha256: str | None) -> bytes:
-    event: dict[str, object] = {
-        "type": "data",
-        "dataId": data_id,
-        "traceId": trace_id,
-        "key": part.key,
-        "metadata": msgspec.Raw(part.metadata or b"{}"),
-    }
+    content = ""
     if body is not None:
-        try:
-            event["content"] = body.decode()
-        except UnicodeDecodeError:
-            event["content"] = base64.b64encode(body).decode()
-            event["contentEncoding"] = "base64"
-        event.update(contentType=part.content_type, sizeBytes=len(body), sha256=sha256)
-    return _encode(event)
+        content = (
+            f',{_content_member(body)},"contentType":{name_json(part.content_type)}'
+            f',"sizeBytes":{len(body)},"sha256":"{sha256}"'
+        )
+    return (
+        f'{{"type":"data","dataId":{name_json(data_id)},"traceId":{name_json(trace_id)},"key":{name_json(part.key)}'
+        f',"metadata":{(part.metadata or b"{}").decode()}{content}}}'
+    ).encode()
+
+
+def _content_member(body: bytes) -> str:
+    try:
+        return f'"content":{_encode(body.decode()).decode()}'
+    except UnicodeDecodeError:
+        return f'"contentEncoding":"base64","content":"{base64.b64encode(body).decode()}"'
