@@ -26,9 +26,9 @@ def summary_of(noted: bytes | int, body: bytes | None) -> str:
 
     Raises KeyError or ValueError if it is none, as in a damaged record.
     """
-    if type(noted) is bytes:
+    if isinstance(noted, bytes):
         return noted.decode()
-    length, kind = divmod(int(noted), ONE_LONGER)
+    length, kind = noted // ONE_LONGER, noted % ONE_LONGER
     body = body or b""
     if kind == TEXT:
         shown = f',"value":{body.decode()}' if length <= LONGEST_VALUE else ""

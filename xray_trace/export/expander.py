@@ -68,17 +68,24 @@ class Expander:
         """Return the part's data id; its `data` event is added the first time."""
         if part.body is None:
             return self._identify_elsewhere(record, part, events)
-        content = (record.trace_id, part.content_type, part.body)
-        known = self._ids.get(content)
-        if known is not None and part.data_id is None:
-            self._ids.move_to_end(content)
-            return known
+        if part.data_id is None and len(part.body) <= _LONGEST_REMEMBERED:
+            return self._identify_small(record.trace_id, part, part.body, events)
         sha256 = hashlib.sha256(part.body).hexdigest()
         data_id = part.data_id or derive_data_id(self._destination, record.trace_id, part.content_type, sha256)
         if self._is_new(data_id):
             events.append(_data_event(data_id, record.trace_id, part, part.body, sha256))
-        if part.data_id is None and len(part.body) <= _LONGEST_REMEMBERED:
-            _remember(self._ids, content, data_id)
+        return data_id
+
+    def _identify_small(self, trace_id: str, part: Part, body: bytes, events: list[bytes]) -> str:
+        content = (trace_id, part.content_type, body)
+        data_id = self._ids.get(content)
+        if data_id is not None:
+            self._ids.move_to_end(content)
+            return data_id
+        sha256 = hashlib.sha256(body).hexdigest()
+        data_id = derive_data_id(self._destination, trace_id, part.content_type, sha256)
+        events.append(_data_event(data_id, trace_id, part, body, sha256))
+        _remember(self._ids, content, data_id)
         return data_id
 
     def _identify_elsewhere(self, record: Record, part: Part, events: list[bytes]) -> str | None:
@@ -120,7 +127,7 @@ def _data_event(data_id: str, trace_id: str, part: Part, body: bytes | None, sha
             f',"sizeBytes":{len(body)},"sha256":"{sha256}"'
         )
     return (
-        f'{{"type":"data","dataId":{name_json(data_id)},"traceId":{name_json(trace_id)},"key":{name_json(part.key)}'
+        f'{{"type":"data","dataId":{_encode(data_id).decode()},"traceId":{name_json(trace_id)},"key":{name_json(part.key)}'
         f',"metadata":{(part.metadata or b"{}").decode()}{content}}}'
     ).encode()
 

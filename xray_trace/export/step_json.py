@@ -40,7 +40,12 @@ def step_json(trace_id: str, event: StepEvent, references: Sequence[tuple[Part, 
 
 
 def _artifact(part: Part, data_id: str) -> str:
-    return f'{{"dataId":"{data_id}","type":{name_json(part.role)},"key":{name_json(part.key)}}}'
+    return f'{{"dataId":"{data_id}",{_role_json(part.role, part.key)}}}'
+
+
+@lru_cache(_REMEMBERED_NAMES)
+def _role_json(role: str | None, key: str) -> str:
+    return f'"type":{name_json(role)},"key":{name_json(key)}'
 
 
 def _summaries(parts: Sequence[Part]) -> str:
