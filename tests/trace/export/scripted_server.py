@@ -108,7 +108,10 @@ class ScriptedServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    raise ConnectionError("the client went away in the middle")
                 request = Request(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
                 server.requests.append(request)
                 reply = server._reply(request)
