@@ -1,5 +1,6 @@
 """Stands between a program and the server, passes everything on, and tells which parts of a value arrived."""
 
+import contextlib
 import http.client
 import json
 import threading
@@ -60,18 +61,22 @@ class Relay:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    raise ConnectionError("the program is gone")
+                headers = {name: self.headers[name] for name in _PASSED_ON if name in self.headers}
                 try:
-                    length = int(self.headers["Content-Length"])
-                    body = self.rfile.read(length)
-                    headers = {name: self.headers[name] for name in _PASSED_ON if name in self.headers}
-                    if len(body) == length:
-                        self._answer(*relay._pass_on(self.command, self.path, headers, body))
-                        return
-                except (OSError, http.client.HTTPException):  # one of the two is gone
-                    pass
-                self.close_connection = True
+                    answer = relay._pass_on(self.command, self.path, headers, body)
+                except (OSError, http.client.HTTPException):
+                    answer = 502, "", b"the server is gone"
+                self._answer(*answer)
 
             do_PUT = do_POST
+
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError):
+                    super().handle()
 
             def _answer(self, status: int, etag: str, content: bytes) -> None:
                 self.send_response(status)

@@ -22,11 +22,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the server's wo
 
 VALUE = hashlib.shake_128(b"a large value").digest(40_000_000)
 PROGRAM = """
-import hashlib
+import hashlib, time
 import xray_trace as xray
 with xray.trace("large"):
     xray.artifact(hashlib.shake_128(b"a large value").digest(40_000_000), "value")
-xray.flush(120)
+while xray.flush(120).pending:  # a flush ends when the server is found away
+    time.sleep(0.2)
 """
 PARTS_BEFORE = 2  # of five
 

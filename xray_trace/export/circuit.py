@@ -8,7 +8,7 @@ from typing import Protocol
 from xray_trace.export.answer import Answer, Decision, Outcome
 from xray_trace.export.backoff import Backoff
 
-__all__ = ["CallLater", "Circuit", "State"]
+__all__ = ["Circuit", "State", "Timers"]
 
 PROBE_SECONDS = 30.0  # the longest rest of our own choice, and the longest that a flush waits along with
 UNAUTHORIZED_SECONDS = 60.0  # a key is seldom mended in less, and every question costs the server a look-up
@@ -34,7 +34,14 @@ class Cancellable(Protocol):
         """Let the timer do nothing."""
 
 
-CallLater = Callable[[float, Callable[[], None]], Cancellable]
+class Timers(Protocol):
+    """The clock that rests are measured by: an event loop's, which no change of the wall clock moves."""
+
+    def time(self) -> float:
+        """Return the seconds since some moment."""
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> Cancellable:
+        """Have the callback run after so many seconds."""
 
 
 class Circuit:
@@ -50,18 +57,19 @@ class Circuit:
         max_attempts: int,
         report: Callable[[str], None],
         backoff: Backoff,
-        call_later: CallLater | None = None,
+        timers: Timers | None = None,
     ) -> None:
         self._name = name
         self._max_attempts = max_attempts
         self._report = report
         self._backoff = backoff
-        self._call_later = call_later or asyncio.get_running_loop().call_later
+        self._timers: Timers = timers or asyncio.get_running_loop()
         self._state = State.CLOSED
         self._failures = 0
         self._round = 0
         self._probe_is_out = False
         self._is_told = False
+        self._until = 0.0
         self._timer: Cancellable | None = None
         self._changed = asyncio.Event()
         self.stalled = asyncio.Event()
@@ -122,6 +130,8 @@ class Circuit:
         if is_away:
             self._report(f"{self._name} cannot be used: {answer.describe()}; all is kept, and tried again later")
             seconds = max(seconds, self._backoff.delay_seconds(self._failures))  # a server may ask for no rest at all
+        if self._is_told:
+            seconds = max(seconds, self._until - self._timers.time())  # of two wishes of the server's the longer holds
         is_long = is_away or seconds > PROBE_SECONDS
         self._become(State.OPEN if is_long else State.RESTING, seconds, is_told=asked is not None)
 
@@ -139,5 +149,6 @@ class Circuit:
         else:
             self.stalled.clear()
         if state in (State.OPEN, State.RESTING):
-            self._timer = self._call_later(seconds, lambda: self._become(State.PROBING))
+            self._until = self._timers.time() + seconds
+            self._timer = self._timers.call_later(seconds, lambda: self._become(State.PROBING))
         self._changed.set()

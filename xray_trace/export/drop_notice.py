@@ -15,4 +15,4 @@ def drop_notice(stats: Stats) -> dict[str, str]:
     reasons = sorted(dropped.items(), key=lambda entry: -entry[1])
     while len(text := msgspec.json.encode({"process": process, "dropped": dict(reasons)})) > _MAX_BYTES:
         reasons.pop()
-    return {"x-xray-stats": text.decode("ascii", "replace")}
+    return {"x-xray-stats": text.decode()}

@@ -43,14 +43,16 @@ class Bench:
     def __init__(self, attempts: int = 5) -> None:
         self.rests: list[float] = []
         self.reports: list[str] = []
-        self.circuit = Circuit(
-            "the server", attempts, self.reports.append, Backoff(random=lambda: 0.5), self._call_later
-        )
+        self.circuit = Circuit("the server", attempts, self.reports.append, Backoff(random=lambda: 0.5), self)
+        self.now = 0.0
         self.started: list[asyncio.Future[Outcome]] = []
         self._end_rest: Callable[[], None] = lambda: None
         self._timer = Timer()
 
-    def _call_later(self, seconds: float, action: Callable[[], None]) -> Timer:
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, seconds: float, action: Callable[[], None], /) -> Timer:
         self.rests.append(seconds)
         self._end_rest = action
         self._timer = Timer()
@@ -177,6 +179,15 @@ async def test_what_the_server_asks_for_holds_for_all_and_nothing_ends_it_early(
     assert bench.rests == [40.0, 50.0]
     await bench.end_rest()
     assert (len(bench.started), bench.state) == (1, State.PROBING)
+
+
+async def test_of_two_rests_that_the_server_asks_for_the_longer_holds():
+    bench = Bench()
+    await bench.start(2)
+    await bench.answer(told(40.0))
+    bench.now = 10.0
+    await bench.answer(told(5.0))
+    assert bench.rests == [40.0, 30.0]
 
 
 async def test_a_short_rest_that_the_server_asks_for_is_waited_for_by_a_flush_too():
