@@ -42,7 +42,7 @@ class Sending:
         self._transport = Transport(config)
         self._server = Circuit("the server", config.max_attempts, report, Backoff())
         self._store = Circuit("the store of large values", config.max_attempts, report, Backoff())
-        events = EventUploader(storage, outbox, self._transport.post, self._server, ledger, stats)
+        events = EventUploader(storage, outbox, self._transport.post_packed, self._server, ledger, stats)
         data = DataUploader(storage, self._transport, self._server, self._store, ledger)
         batch_lane = Lane(outbox, ledger, events, blobs=False)
         blob_lane = Lane(outbox, ledger, data, blobs=True)

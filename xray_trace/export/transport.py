@@ -45,11 +45,18 @@ class Transport:
         )
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
-        """Send JSON to the server, with the key; compressed where that saves more than it costs."""
+        """Send JSON to the server, with the key."""
+        own = {"x-api-key": self._key, "Content-Type": "application/json", "Content-Length": str(len(body))}
+        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
+        return await self._request("POST", self._base_url + path, {**headers, **own}, _chunks(body), timeout)
+
+    async def post_packed(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send JSON as `post` does, compressed where that saves more than it costs."""
         if not self._may_compress or len(body) < GZIP_FROM_BYTES:
-            return await self._post(path, body, headers)
-        answer = await self._post(path, await gzipped(body), {**headers, "Content-Encoding": "gzip"})
-        self._may_compress = answer.status != 415  # something on the way does not know it; the next goes as it is
+            return await self.post(path, body, headers)
+        answer = await self.post(path, await gzipped(body), {**headers, "Content-Encoding": "gzip"})
+        if answer.status == 415:  # something on the way does not know it; the next goes as it is
+            self._may_compress = False
         return answer
 
     async def put(self, url: str, content: Slice, content_type: str) -> Answer:
@@ -66,11 +73,6 @@ class Transport:
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
-
-    async def _post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        own = {"x-api-key": self._key, "Content-Type": "application/json", "Content-Length": str(len(body))}
-        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
-        return await self._request("POST", self._base_url + path, {**headers, **own}, _chunks(body), timeout)
 
     async def _request(
         self,

@@ -156,7 +156,7 @@ def far_away(bench, server, monkeypatch):
     bench.url = f"http://far.test:{server.port}"
 
 
-def test_a_large_body_to_another_machine_is_compressed_and_a_small_one_is_not(bench, server, far_away):
+def test_a_large_batch_to_another_machine_is_compressed_and_nothing_else_is(bench, server, far_away):
     reply = server._reply
 
     def unpack(request):
@@ -168,9 +168,12 @@ def test_a_large_body_to_another_machine_is_compressed_and_a_small_one_is_not(be
     exporter.put(step("small"))
     assert exporter.flush(20).pending == 0
     for number in range(100):
-        exporter.put(step(f"s{number}", part(b"0123456789" * 1000)))
+        exporter.put(step(f"s{number}", part(b"0123456789" * 1000), part(os.urandom(20_000), "k" * 500)))
     assert exporter.flush(20).pending == 0
     assert len(steps(server)) == 101
+    assert max(len(request.body) for request in server.posts("/api/v1/presign/batch")) > 4096
+    others = [request for request in server.requests if request.path != "/api/v1/ingest"]
+    assert not any("content-encoding" in request.headers for request in others)
     small, large = server.posts()[0], server.posts()[-1]
     assert "content-encoding" not in small.headers
     assert large.headers["content-encoding"] == "gzip"
