@@ -1,7 +1,7 @@
 """PresignDesk: asks the server for places; what waits meanwhile is asked for together in the next question."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -16,6 +16,7 @@ from xray_trace.export.answer import (
 )
 from xray_trace.export.blob_header import BlobHeader
 from xray_trace.export.circuit import Circuit
+from xray_trace.export.place import read_place
 
 __all__ = ["Post", "PresignDesk"]
 
@@ -31,8 +32,8 @@ class Post(Protocol):
 
 
 class _Question:
-    def __init__(self, body: bytes) -> None:
-        self.body = body
+    def __init__(self, header: BlobHeader) -> None:
+        self.header = header
         self.is_answered = False
         self.outcome: Outcome | None = None
         """What came of it; None where the server's word on it has to be asked for alone."""
@@ -49,22 +50,15 @@ class PresignDesk:
 
     async def announce(self, header: BlobHeader) -> Outcome:
         """Ask for a place for a blob."""
-        body = _announcement(header)
         if header.size_bytes <= _WHOLE_BYTES:
-            outcome = await self._ask_with_others(_Question(body))
+            outcome = await self._ask_with_others(_Question(header))
             if outcome is not None:
                 return outcome
-        return await self._server.attempt(lambda: self._ask_alone(body))
+        return await self._server.attempt(lambda: self._ask_alone(header, classify_presign))
 
     async def resume(self, header: BlobHeader) -> Outcome:
         """Ask which parts of the header's upload are there and where the others go; REFUSE if it is not known."""
-        body = _announcement(header)
-
-        async def ask() -> Outcome:
-            answer = await self._post("/api/v1/presign", body)
-            return Outcome(classify_resume(answer), answer)
-
-        return await self._server.attempt(ask)
+        return await self._server.attempt(lambda: self._ask_alone(header, classify_resume))
 
     async def _ask_with_others(self, question: _Question) -> Outcome | None:
         self._waiting.append(question)
@@ -79,36 +73,46 @@ class PresignDesk:
 
     async def _ask_for_all(self) -> Outcome:
         asked = self._waiting[:_TOGETHER]
-        bodies = [question.body for question in asked]
-        overall = await (self._ask_alone(bodies[0]) if len(bodies) == 1 else self._ask_together(bodies))
-        for question, outcome in zip(asked, _each(overall, len(asked)), strict=True):
+        headers = [question.header for question in asked]
+        if len(headers) == 1:
+            overall = await self._ask_alone(headers[0], classify_presign)
+            outcomes: list[Outcome | None] = [overall]
+        else:
+            overall = await self._ask_together(headers)
+            outcomes = _each(overall, headers)
+        for question, outcome in zip(asked, outcomes, strict=True):
             question.outcome = outcome
             question.is_answered = True
         self._waiting = [question for question in self._waiting if not question.is_answered]
         return overall
 
-    async def _ask_alone(self, body: bytes) -> Outcome:
-        answer = await self._post("/api/v1/presign", body)
-        return Outcome(classify_presign(answer), answer)
+    async def _ask_alone(self, header: BlobHeader, classify: Callable[[Answer], Decision]) -> Outcome:
+        return _judged(await self._post("/api/v1/presign", _announcement(header)), header, classify)
 
-    async def _ask_together(self, bodies: list[bytes]) -> Outcome:
-        answer = await self._post("/api/v1/presign/batch", b'{"items":[' + b",".join(bodies) + b"]}")
+    async def _ask_together(self, headers: list[BlobHeader]) -> Outcome:
+        body = b'{"items":[' + b",".join(_announcement(header) for header in headers) + b"]}"
+        answer = await self._post("/api/v1/presign/batch", body)
         return Outcome(classify_presign_batch(answer), answer)
 
 
-def _each(overall: Outcome, count: int) -> list[Outcome | None]:
+def _judged(answer: Answer, header: BlobHeader, classify: Callable[[Answer], Decision]) -> Outcome:
+    """Decide on the answer for one blob; a place that does not fit the blob is none."""
+    decision = classify(answer)
+    if decision is Decision.DONE and read_place(answer.body, header.size_bytes) is None:
+        decision = Decision.RETRY
+    return Outcome(decision, answer)
+
+
+def _each(overall: Outcome, headers: list[BlobHeader]) -> list[Outcome | None]:
     """Return what a question for several came to for each; an error in a place says too little to act upon."""
-    if count == 1 or overall.decision in (Decision.RETRY, Decision.PAUSE):
-        return [overall] * count
+    if overall.decision in (Decision.RETRY, Decision.PAUSE):
+        return [overall] * len(headers)
     items = overall.answer.json().get("items")
-    if overall.decision is not Decision.DONE or not isinstance(items, list) or len(items) != count:
-        return [None] * count
-    outcomes: list[Outcome | None] = []
-    for item in items:
-        answer = Answer(200, msgspec.json.encode(item))
-        decision = classify_presign(answer)
-        outcomes.append(Outcome(decision, answer) if decision is Decision.DONE else None)
-    return outcomes
+    if overall.decision is not Decision.DONE or not isinstance(items, list) or len(items) != len(headers):
+        return [None] * len(headers)
+    answers = [Answer(200, msgspec.json.encode(item)) for item in items]
+    found = [_judged(answer, header, classify_presign) for answer, header in zip(answers, headers, strict=True)]
+    return [outcome if outcome.decision is Decision.DONE else None for outcome in found]
 
 
 def _announcement(header: BlobHeader) -> bytes:

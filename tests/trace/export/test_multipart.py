@@ -169,6 +169,16 @@ def test_a_header_without_room_for_an_upload_does_not_stop_it():
     assert Blob(storage, "blob").header.upload_id == ""
 
 
+def test_a_server_that_names_no_place_that_fits_is_given_up_like_one_that_is_away(bench, server, caplog):
+    server.presign.append(Reply(body=upload([1])))
+    exporter, _ = bench.exporter(max_attempts=1)
+    exporter.put(step("s1", part(BODY)))
+    assert exporter.flush(30).pending == 1
+    assert puts(server) == []
+    assert "the server cannot be used: it answered 200" in caplog.text
+    assert exporter.flush(30).pending == 0
+
+
 def upload(numbers: list[int], size: int = 10, **fields) -> bytes:
     parts = [{"partNumber": number, "presignedUrl": "http://x/"} for number in numbers]
     return json.dumps({"upload": {"uploadId": "u", "partSizeBytes": size, "parts": parts, **fields}}).encode()
