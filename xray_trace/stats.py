@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from xray_trace.ids import new_id
+
 __all__ = ["FlushResult", "Stats", "StatsSnapshot", "Tally"]
 
 
@@ -74,6 +76,9 @@ class Stats:
         self._delivered = 0
         self._handed_over = 0
         self._dropped: Counter[str] = Counter()
+        self._process = new_id()
+        self._dropped_before: Counter[str] = Counter()
+        """What a fork's parent had lost, and tells of itself."""
 
     def swallow_one(self) -> None:
         """Count one error that the guard kept from the program."""
@@ -120,9 +125,15 @@ class Stats:
                 swallowed=self._swallowed.value(),
             )
 
+    def drop_report(self) -> tuple[str, dict[str, int]]:
+        """Return an id of this process and what it has lost since it began, by reason."""
+        with self._lock:
+            return self._process, dict(self._dropped - self._dropped_before)
+
     def after_fork_in_child(self) -> None:
         """Leave to the parent what is the parent's: what is pending here is handed over to it."""
         self._lock = threading.RLock()
+        self._process, self._dropped_before = new_id(), self._dropped.copy()
         self._recorded.forget_lock()
         self._swallowed.forget_lock()
         self.hand_over(self.snapshot().pending)

@@ -2,10 +2,22 @@
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["Answer", "Decision", "classify_ingest", "classify_presign", "classify_put"]
+__all__ = [
+    "Answer",
+    "Decision",
+    "Outcome",
+    "classify_complete",
+    "classify_ingest",
+    "classify_part",
+    "classify_presign",
+    "classify_presign_batch",
+    "classify_put",
+    "classify_resume",
+]
 
 
 class Decision(enum.Enum):
@@ -29,6 +41,8 @@ class Answer:
     status: int
     body: bytes = b""
     retry_after_seconds: float | None = None
+    etag: str = ""
+    """The name that the blob store gave to what was put, as it came."""
     problem: str = ""
     """Why there was no answer."""
 
@@ -48,7 +62,15 @@ class Answer:
         return f"it answered {self.status}" + (f": {error[:200]}" if isinstance(error, str) else "")
 
 
+class Outcome(NamedTuple):
+    """What an attempt came to; `answer` is the last one heard."""
+
+    decision: Decision
+    answer: Answer
+
+
 _COMMON = {400: Decision.REFUSE, 401: Decision.PAUSE, 403: Decision.PAUSE, 413: Decision.SPLIT}
+_PRESIGN = {**_COMMON, 413: Decision.REFUSE}
 
 
 def classify_ingest(answer: Answer) -> Decision:
@@ -59,10 +81,24 @@ def classify_ingest(answer: Answer) -> Decision:
 
 
 def classify_presign(answer: Answer) -> Decision:
-    """Decide on a blob for which a place was asked; DONE means that the place is known."""
+    """Decide on a blob for which a place was asked; DONE means that the answer names one."""
     if answer.status == 200:
-        return Decision.DONE if isinstance(answer.json().get("presignedUrl"), str) else Decision.RETRY
-    return {**_COMMON, 413: Decision.REFUSE}.get(answer.status, Decision.RETRY)
+        content = answer.json()
+        is_place = isinstance(content.get("presignedUrl"), str) or isinstance(content.get("upload"), dict)
+        return Decision.DONE if is_place else Decision.RETRY
+    return _PRESIGN.get(answer.status, Decision.RETRY)
+
+
+def classify_resume(answer: Answer) -> Decision:
+    """Decide on an upload that is to go on; REFUSE means that the server knows it no more."""
+    return Decision.REFUSE if answer.status == 404 else classify_presign(answer)
+
+
+def classify_presign_batch(answer: Answer) -> Decision:
+    """Decide on several blobs for which places were asked; REFUSE means asking for each by itself."""
+    if answer.status == 200:
+        return Decision.DONE if isinstance(answer.json().get("items"), list) else Decision.RETRY
+    return Decision.REFUSE if answer.status in (404, 405) else _PRESIGN.get(answer.status, Decision.RETRY)
 
 
 def classify_put(answer: Answer) -> Decision:
@@ -70,3 +106,16 @@ def classify_put(answer: Answer) -> Decision:
     if answer.status in (200, 201, 204, 409):  # 409: the blob is there already
         return Decision.DONE
     return Decision.REFUSE if answer.status in (400, 413) else Decision.RETRY
+
+
+def classify_part(answer: Answer) -> Decision:
+    """Decide on a part that was sent; without its ETag nobody can say that it is there."""
+    decision = classify_put(answer)
+    return Decision.RETRY if decision is Decision.DONE and not answer.etag else decision
+
+
+def classify_complete(answer: Answer) -> Decision:
+    """Decide on an upload whose parts are all there; REFUSE means that it has to begin anew."""
+    if answer.status == 200:
+        return Decision.DONE if answer.json().get("success") is True else Decision.RETRY
+    return Decision.REFUSE if answer.status == 404 else _PRESIGN.get(answer.status, Decision.RETRY)

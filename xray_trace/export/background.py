@@ -157,7 +157,7 @@ class Background:
             return
         module = load_module("xray_trace.export.sending")
         self._sending = module.Sending(
-            self._pipeline.config, self._storage, self._outbox, self._ledger, self._guard, self._report
+            self._pipeline.config, self._storage, self._outbox, self._ledger, self._stats, self._guard, self._report
         )
 
     def _answer_flushes(self) -> None:

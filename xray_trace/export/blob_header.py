@@ -9,6 +9,7 @@ from xray_trace.errors import FileGoneError, SpoolError
 __all__ = ["MAX_HEADER_BYTES", "BlobHeader", "read_header", "reserved_header"]
 
 _FIXED_BYTES = 640  # the header's names, ids, digests and numbers; what varies is added
+_UPLOAD_ID_BYTES = 1024  # S3's have some 130 characters, others' up to 300; a longer one is not kept
 _JSON_BYTES_A_CHARACTER = 6  # a control character becomes \u001f
 MAX_HEADER_BYTES = 1024 * 1024  # far over an artifact's metadata; a longer first line is no header
 
@@ -25,6 +26,8 @@ class BlobHeader(msgspec.Struct, rename="camel", frozen=True):
     metadata: msgspec.Raw
     sha256: str
     size_bytes: int
+    upload_id: str = ""
+    """The upload in parts that was begun for it, if any."""
 
     def line(self, length: int) -> bytes:
         """Return the header as one line of exactly this many bytes.
@@ -43,7 +46,7 @@ _decoder = msgspec.json.Decoder(BlobHeader)
 def reserved_header(trace_id: str, key: str, content_type: str, metadata: bytes) -> bytes:
     """Return an empty line with room for the header, which is known once the bytes are hashed."""
     text_bytes = _JSON_BYTES_A_CHARACTER * (len(trace_id) + len(key) + len(content_type))
-    return b" " * (_FIXED_BYTES + text_bytes + len(metadata)) + b"\n"
+    return b" " * (_FIXED_BYTES + _UPLOAD_ID_BYTES + text_bytes + len(metadata)) + b"\n"
 
 
 def read_header(file: BinaryIO) -> tuple[BlobHeader, int]:

@@ -1,57 +1,51 @@
 """EventUploader: sealed batches -> POST /api/v1/ingest."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
+from typing import Protocol
 
-from xray_trace.errors import FileGoneError, SpoolError
-from xray_trace.export.answer import Answer, Decision, classify_ingest
+from xray_trace.export.answer import Answer, Decision, Outcome, classify_ingest
 from xray_trace.export.batch import batch_body, batch_events
+from xray_trace.export.circuit import Circuit
+from xray_trace.export.drop_notice import drop_notice
 from xray_trace.export.item import Item
 from xray_trace.export.ledger import Ledger
 from xray_trace.export.outbox import Outbox
-from xray_trace.export.pace import Outcome, Pace
 from xray_trace.export.spool_name import BATCH
 from xray_trace.export.storage import StorageAdapter
+from xray_trace.stats import Stats
 
 __all__ = ["EventUploader", "Post"]
 
-Post = Callable[[str, bytes], Awaitable[Answer]]
+
+class Post(Protocol):
+    """Sends JSON to the server."""
+
+    def __call__(self, path: str, body: bytes, headers: dict[str, str], /) -> Awaitable[Answer]:
+        """Return what it answered."""
 
 
 class EventUploader:
-    """Sends one batch after another; a batch's file goes only once the server has every event, or refused it."""
+    """Sends batches; a batch's file goes only once the server has every event, or refused it."""
 
-    def __init__(self, storage: StorageAdapter, outbox: Outbox, post: Post, pace: Pace, ledger: Ledger) -> None:
+    def __init__(
+        self, storage: StorageAdapter, outbox: Outbox, post: Post, server: Circuit, ledger: Ledger, stats: Stats
+    ) -> None:
         self._storage = storage
         self._outbox = outbox
         self._post = post
-        self._pace = pace
+        self._server = server
         self._ledger = ledger
+        self._stats = stats
 
-    async def send_next(self) -> None:
-        """Take the oldest batch and send it until its fate is decided, or it has to wait its turn again."""
-        item = await self._outbox.take(blobs=False)
-        try:
-            body = self._storage.read(item.name)
-        except FileGoneError:
-            self._ledger.gone(item)
-            self._outbox.done(item)
-            return
-        except SpoolError:
-            self._outbox.put_back(item)
-            raise
-        try:
-            outcome = await self._pace.settle(lambda: self._attempt(body))
-            self._conclude(item, body, outcome)
-        except BaseException:
-            self._outbox.put_back(item)
-            raise
-        if outcome.decision is Decision.RETRY:
-            self._outbox.put_back(item)
-        else:
-            self._outbox.done(item)
+    async def send(self, item: Item) -> Decision:
+        """Make one attempt and account for what came of it; see `Uploader`."""
+        body = self._storage.read(item.name)
+        outcome = await self._server.attempt(lambda: self._attempt(body))
+        self._conclude(item, body, outcome)
+        return outcome.decision
 
     async def _attempt(self, body: bytes) -> Outcome:
-        answer = await self._post("/api/v1/ingest", body)
+        answer = await self._post("/api/v1/ingest", body, drop_notice(self._stats))
         return Outcome(classify_ingest(answer), answer)
 
     def _conclude(self, item: Item, body: bytes, outcome: Outcome) -> None:

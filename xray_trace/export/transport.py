@@ -1,12 +1,11 @@
 """Transport: HTTP to the server and to presigned URLs; foreign errors end here and become answers."""
 
 import asyncio
-import io
 import ipaddress
 import time
 import urllib.request
-from collections.abc import AsyncIterator
-from typing import BinaryIO
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,6 +13,8 @@ import aiohttp
 from xray_trace.config import Config
 from xray_trace.export.answer import Answer
 from xray_trace.export.backoff import retry_after_seconds
+from xray_trace.export.blob import Slice
+from xray_trace.export.compression import GZIP_FROM_BYTES, gzipped
 from xray_trace.export.resolver import DaemonResolver
 
 __all__ = ["Transport"]
@@ -21,8 +22,9 @@ __all__ = ["Transport"]
 _CONNECT_SECONDS = 10.0  # a host that does not answer by then is away
 _ANSWER_SECONDS = 30.0  # the server answers once the batch is on its disk; longer is a hang
 _SILENCE_SECONDS = 60.0  # a blob may take long, but not without a sign of life
-_MAX_ANSWER_BYTES = 1024 * 1024  # a thousand rejected events with their sentences fit
-_CHUNK_BYTES = 256 * 1024  # one read of a blob's file; it is in the page cache, so the loop hardly waits
+_MAX_ANSWER_BYTES = 16 * 1024 * 1024  # ten thousand parts with their URLs fit, the most that S3 knows
+_CHUNK_BYTES = 256 * 1024  # one write; aiohttp warns about bytes over 1 MiB, and warnings may be errors
+_IDLE_SECONDS = 15.0  # three times the interval between batches, so that a steady stream keeps its connections
 
 
 class Transport:
@@ -35,29 +37,38 @@ class Transport:
     def __init__(self, config: Config) -> None:
         self._base_url = config.base_url
         self._key = config.api_key or ""
+        self._may_compress = not _is_loopback(urlsplit(config.base_url).hostname or "")
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=DaemonResolver()),
+            connector=aiohttp.TCPConnector(resolver=DaemonResolver(), keepalive_timeout=_IDLE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "xray-trace"},
         )
 
-    async def post(self, path: str, body: bytes) -> Answer:
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
         """Send JSON to the server, with the key."""
-        headers = {"x-api-key": self._key, "Content-Type": "application/json", "Content-Length": str(len(body))}
+        own = {"x-api-key": self._key, "Content-Type": "application/json", "Content-Length": str(len(body))}
         timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
-        content = _chunks(io.BytesIO(body))  # aiohttp warns about bytes over 1 MiB, and warnings may be errors
-        return await self._request("POST", self._base_url + path, headers, content, timeout)
+        return await self._request("POST", self._base_url + path, {**headers, **own}, _chunks(body), timeout)
 
-    async def put(self, url: str, file: BinaryIO, content_type: str, size_bytes: int) -> Answer:
-        """Stream the rest of the file to a presigned URL, without the key, wherever that URL leads."""
+    async def post_packed(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send JSON as `post` does, compressed where that saves more than it costs."""
+        if not self._may_compress or len(body) < GZIP_FROM_BYTES:
+            return await self.post(path, body, headers)
+        answer = await self.post(path, await gzipped(body), {**headers, "Content-Encoding": "gzip"})
+        if answer.status == 415:  # something on the way does not know it; the next goes as it is
+            self._may_compress = False
+        return answer
+
+    async def put(self, url: str, content: Slice, content_type: str) -> Answer:
+        """Stream bytes to a presigned URL, without the key, wherever that URL leads."""
         if not url.lower().startswith(("http://", "https://")):
             return Answer(0, problem="the presigned URL is neither http nor https")
-        headers = {"Content-Length": str(size_bytes)}
+        headers = {"Content-Length": str(content.length)}
         if content_type:
             headers["Content-Type"] = content_type
         timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS, sock_read=_SILENCE_SECONDS)
         skip = () if content_type else ("Content-Type",)
-        return await self._request("PUT", url, headers, _chunks(file), timeout, skip)
+        return await self._request("PUT", url, headers, content, timeout, skip)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -68,7 +79,7 @@ class Transport:
         method: str,
         url: str,
         headers: dict[str, str],
-        body: AsyncIterator[bytes],
+        body: AsyncIterable[bytes],
         timeout: aiohttp.ClientTimeout,
         skip_headers: tuple[str, ...] = (),
     ) -> Answer:
@@ -79,7 +90,7 @@ class Transport:
             ) as response:  # fmt: skip
                 content = await _bounded(response.content)
                 wait = retry_after_seconds(response.headers.get("Retry-After"), time.time())
-                return Answer(response.status, content, wait)
+                return Answer(response.status, content, wait, response.headers.get("ETag", ""))
         except asyncio.TimeoutError:
             return Answer(0, problem="it did not answer in time")
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -95,9 +106,9 @@ async def _bounded(stream: aiohttp.StreamReader) -> bytes:
     return bytes(content)
 
 
-async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
-    while chunk := file.read(_CHUNK_BYTES):
-        yield chunk
+async def _chunks(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _CHUNK_BYTES):
+        yield body[start : start + _CHUNK_BYTES]
 
 
 def _proxy(url: str) -> str | None:

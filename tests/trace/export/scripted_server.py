@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import NamedTuple
 
+from tests.trace.export.scripted_uploads import ScriptedUploads, answered
+
 
 class Reply(NamedTuple):
     status: int = 200
@@ -37,9 +39,12 @@ class ScriptedServer:
         self.ingest: deque[Reply] = deque()
         self.presign: deque[Reply] = deque()
         self.put: deque[Reply] = deque()
+        self.complete: deque[Reply] = deque()
         self.always: Reply | None = None
+        self.connections = 0
         self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._http.daemon_threads = True
+        self.uploads = ScriptedUploads(self.url)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
@@ -66,13 +71,26 @@ class ScriptedServer:
             reply = self.ingest.popleft() if self.ingest else Reply()
             self._accept(request, reply)
             return reply
-        if request.path == "/api/v1/presign":
-            data_id = request.json()["dataId"]
-            url = json.dumps({"presignedUrl": f"{self.url}/blobs/{data_id}"}).encode()
-            return self.presign.popleft() if self.presign else Reply(body=url)
+        if request.path.startswith("/api/v1/presign"):
+            return self._presign(request)
         reply = self.put.popleft() if self.put else Reply(body=b"")
-        if reply.status == 200:
-            self.blobs[request.path.rsplit("/", 1)[1]] = request
+        return self._take(request, reply) if reply.status == 200 else reply
+
+    def _presign(self, request: Request) -> Reply:
+        if request.path == "/api/v1/presign/complete":
+            return self.complete.popleft() if self.complete else Reply(*answered(self.uploads.complete(request.json())))
+        if self.presign:
+            return self.presign.popleft()
+        if request.path == "/api/v1/presign/batch":
+            return Reply(body=json.dumps({"items": [self.uploads.place(i) for i in request.json()["items"]]}).encode())
+        return Reply(*answered(self.uploads.place(request.json())))
+
+    def _take(self, request: Request, reply: Reply) -> Reply:
+        if request.path.startswith("/parts/"):
+            _, _, upload_id, number = request.path.split("/")
+            status, name = self.uploads.put(upload_id, int(number), request.body)
+            return reply._replace(status=status, headers={"ETag": name})
+        self.blobs[request.path.rsplit("/", 1)[1]] = request
         return reply
 
     def _accept(self, request: Request, reply: Reply) -> None:
@@ -90,7 +108,10 @@ class ScriptedServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    raise ConnectionError("the client went away in the middle")
                 request = Request(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
                 server.requests.append(request)
                 reply = server._reply(request)
@@ -105,6 +126,7 @@ class ScriptedServer:
             do_PUT = do_POST
 
             def handle(self) -> None:
+                server.connections += 1
                 with contextlib.suppress(ConnectionError):
                     super().handle()
 

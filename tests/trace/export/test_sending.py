@@ -12,13 +12,13 @@ def steps(server: ScriptedServer) -> list[str]:
     return [event["stepId"] for event in server.accepted if event["type"] == "step"]
 
 
-def test_records_arrive_in_order_and_leave_nothing_behind(bench, server):
+def test_records_arrive_once_and_leave_nothing_behind(bench, server):
     exporter, stats = bench.exporter()
     for number in range(250):
         exporter.put(step(f"s{number}", part(b"%d" % number)))
     result = exporter.flush(20)
     assert (result.delivered, result.pending, result.dropped) == (500, 0, {})
-    assert steps(server) == [f"s{number}" for number in range(250)]
+    assert sorted(steps(server)) == sorted(f"s{number}" for number in range(250))
     assert {request.headers["x-api-key"] for request in server.requests} == {"key-1"}
     exporter.shutdown(5)
     assert bench.files() == []
@@ -246,8 +246,10 @@ def test_a_full_spool_loses_the_oldest_and_counts_them(bench, server):
     assert sum(path.stat().st_size for path in bench.spool_dir.glob("*/*")) <= 1_250_000
     server.always = None
     exporter.flush(20)
-    assert steps(server)[-1] == "s39"
-    assert "s1" not in steps(server)  # s0 was being sent all the time
+    kept = {int(name[1:]) for name in steps(server)}
+    newest_lost = max(set(range(40)) - kept)
+    assert 39 in kept
+    assert len([number for number in kept if number < newest_lost]) <= 4  # what was being sent when room was made
     assert_adds_up(stats)
 
 
