@@ -4,12 +4,12 @@ A record is written as the caller has it: the event's own fields as JSON, each c
 it was encoded to. Hashing, deduplication and the `data` events come later, off the caller's thread.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
-__all__ = ["Content", "LateValue", "Part", "Record", "Role", "Sink", "decode_record", "encode_record"]
+__all__ = ["Content", "ContentStream", "LateValue", "Part", "Record", "Role", "Sink", "decode_record", "encode_record"]
 
 Role = Literal["input", "output"]
 """What an artifact was to its step; None where it was simply attached."""
@@ -22,6 +22,14 @@ class Content(NamedTuple):
     body: bytes
     summary: bytes
     """A JSON object: `type`, `bytes`, and where they apply `length`, `value`, `shape`, `columns`, `late`."""
+
+
+class ContentStream(NamedTuple):
+    """A value as bytes that are made as they are asked for, so that it is never held whole."""
+
+    content_type: str
+    chunks: Iterator[bytes]
+    """Making the next one may raise, in the middle of the value too."""
 
 
 class Part(msgspec.Struct, array_like=True):
@@ -60,18 +68,24 @@ class LateValue(NamedTuple):
     data_id: str
     key: str
     metadata: bytes
-    encode: Callable[[], Content]
+    encode: Callable[[], ContentStream]
     """Does the work that was put off; runs in a worker thread and may raise."""
 
 
 class Sink(Protocol):
     """Takes records from any thread, any number at once."""
 
-    def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
+    def put(self, record: Record) -> None:
         """Keep the record; when this returns, it outlives the process wherever there is a usable disk.
 
         Never waits for the network or for another thread, may be called from a signal handler, and raises
         nothing of its own: what cannot be kept is counted with a reason.
+        """
+
+    def put_late(self, value: LateValue) -> None:
+        """Have the value encoded in the background; when this returns, that it exists outlives the process.
+
+        Else as `put`.
         """
 
 

@@ -48,17 +48,18 @@ class _NotPlain(Exception):
     """A node that the encoder would refuse, change, or run foreign code for."""
 
 
-def look_at(value: Any, budget: Budget = CALLER_BUDGET) -> set[str] | None:
+def look_at(value: Any, budget: Budget = CALLER_BUDGET, levels: int = MAX_DEPTH) -> set[str] | None:
     """Return the names in a value that is plain all the way down, or None for a value that needs our own walk.
 
-    The value is of exactly type dict, list, tuple, set or frozenset. Raises TooLarge if it is over the budget.
+    The value is of exactly type dict, list, tuple, set or frozenset, and has no more levels than are given. Raises
+    TooLarge if it is over the budget.
     """
     names: set[str] = set()
     dicts, others = ([value], []) if type(value) is dict else ([], [value])
     most_nodes, most_text = budget
     nodes = text = 0
     try:
-        for _ in range(MAX_DEPTH):
+        for _ in range(levels):
             containers = dicts + others if others else dicts
             width = sum(map(len, containers))
             nodes += width

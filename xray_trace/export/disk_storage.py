@@ -6,7 +6,7 @@ import mmap
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,6 +69,22 @@ class DiskStorage(StorageAdapter):
                 _write_all(descriptor, chunk)
             os.rename(self._path(temporary), self._path(name))
 
+    def write_stream(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Keep chunks that are made as they are asked for; what is there so far counts at once."""
+        temporary = name + TEMPORARY
+        written = 0
+        try:
+            with self._making(name, temporary) as descriptor:
+                for chunk in chunks:
+                    self._refuse_more(len(chunk))
+                    self._add_used(len(chunk))
+                    written += len(chunk)
+                    _write_all(descriptor, chunk)
+                os.rename(self._path(temporary), self._path(name))
+        finally:
+            self._add_used(-written)
+        self._account(name, written)
+
     def patch(self, name: str, start: bytes) -> None:
         """Replace the first bytes of what lies under the name."""
         with _translated(name):
@@ -100,6 +116,7 @@ class DiskStorage(StorageAdapter):
                     return False
                 os.rename(self._path(old), self._path(new))
         self._account(new, self.size_bytes(new))
+        self._account(old, 0)  # the same bytes
         return True
 
     def remove(self, name: str) -> None:
@@ -150,14 +167,28 @@ class DiskStorage(StorageAdapter):
             if size is not None:
                 self._sizes[name] = size
 
-    @contextlib.contextmanager
-    def _keeping(self, name: str, size: int, temporary: str | None = None) -> Iterator[int]:
-        """Open a new file for the block to fill; the file stays if the block succeeds, else nothing does."""
+    def _add_used(self, size: int) -> None:
+        with self._lock:
+            self._used_bytes += size
+
+    def _refuse_more(self, size: int) -> None:
         if self._used_bytes + size > self.limit_bytes:
             raise SpoolFullError(
                 f"the spool holds {self._used_bytes} of {self.limit_bytes} bytes; raise max_spool_bytes to keep more"
             )
-        path = self._path(temporary or name)
+
+    @contextlib.contextmanager
+    def _keeping(self, name: str, size: int, temporary: str | None = None) -> Iterator[int]:
+        """Open a new file of this size for the block to fill, and count it."""
+        self._refuse_more(size)
+        with self._making(name, temporary or name) as descriptor:
+            yield descriptor
+        self._account(name, size)
+
+    @contextlib.contextmanager
+    def _making(self, name: str, made_as: str) -> Iterator[int]:
+        """Open a new file for the block to fill; the file stays if the block succeeds, else nothing does."""
+        path = self._path(made_as)
         with _translated(name):
             try:
                 descriptor = os.open(path, _NEW_FILE, 0o600)
@@ -168,7 +199,6 @@ class DiskStorage(StorageAdapter):
             except BaseException:
                 path.unlink(missing_ok=True)
                 raise
-        self._account(name, size)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import xray_trace.export.ownership  # noqa: F401 - its fork hook has to run before those of programs that record
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Exporter"]
 
 _LIVES = 3  # a queue may be closed under a record by a shutdown or a fork; not again and again
+_CLOSED_AGAIN = "the exporter was shut down again and again while it was recording"
 
 
 class Exporter:
@@ -40,10 +40,10 @@ class Exporter:
         self._pipeline: Pipeline | None = None
         self._former_owners: set[str] = set()
 
-    def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
+    def put(self, record: Record) -> None:
         """Keep the record; see `Sink.put`."""
         try:
-            self._take(record, late)
+            self._take(record)
             if record.event:
                 self._stats.record_one()
         except SpoolFullError:
@@ -53,6 +53,16 @@ class Exporter:
         except Exception as error:  # noqa: BLE001 - the guard lets what is the user's go on
             self._guard.swallow(error, "keeping a record")
             self._lose("recording failed", record)
+
+    def put_late(self, value: LateValue) -> None:
+        """Have the value encoded in the background; see `Sink.put_late`."""
+        try:
+            self._put_off(value)
+        except SpoolError:
+            self._lose_value("the disk failed")
+        except Exception as error:  # noqa: BLE001 - see put
+            self._guard.swallow(error, "putting off a large value")
+            self._lose_value("recording failed")
 
     def report(self, line: str) -> None:
         """Have the background thread log the line: one a minute of its kind, all in debug mode."""
@@ -94,16 +104,28 @@ class Exporter:
             with self._guard.around("letting go after a fork"):
                 pipeline.forget_in_child()
 
-    def _take(self, record: Record, late: Sequence[LateValue]) -> None:
+    def _take(self, record: Record) -> None:
         for _ in range(_LIVES):
             pipeline = self._pipeline or self._start()
             try:
-                return pipeline.intake.take(record, late)
+                return pipeline.intake.take(record)
             except QueueClosedError:
-                self._former_owners |= pipeline.owners()
-                if self._pipeline is pipeline:
-                    self._pipeline = None
-        raise SpoolError("the exporter was shut down again and again while it was recording")
+                self._end_life(pipeline)
+        raise SpoolError(_CLOSED_AGAIN)
+
+    def _put_off(self, value: LateValue) -> None:
+        for _ in range(_LIVES):
+            pipeline = self._pipeline or self._start()
+            try:
+                return pipeline.intake.put_off(value)
+            except QueueClosedError:
+                self._end_life(pipeline)
+        raise SpoolError(_CLOSED_AGAIN)
+
+    def _end_life(self, pipeline: "Pipeline") -> None:
+        self._former_owners |= pipeline.owners()
+        if self._pipeline is pipeline:
+            self._pipeline = None
 
     def _start(self) -> "Pipeline":
         with self._lock:
@@ -126,3 +148,8 @@ class Exporter:
             self._stats.record_one()
             self._stats.drop(reason)
         self.report(f"a record is lost: {reason}")
+
+    def _lose_value(self, reason: str) -> None:
+        self._stats.record(1)
+        self._stats.drop(reason)
+        self.report(f"a large value is lost: {reason}")

@@ -38,7 +38,9 @@ class Pipeline:
         self.disk, self.storage = _open_storage(config, reporter.report)
         self.doorbell = Doorbell()
         self.queue = BatchQueue(self.storage, self.doorbell.ring, config.max_batch_size)
-        self.intake = Intake(self.storage, self.queue, stats, config.inline_max_bytes, config.worker_pool_size)
+        self.intake = Intake(
+            self.storage, self.queue, stats, config.inline_max_bytes, config.worker_pool_size, self.doorbell.ring
+        )
         self.flushes: deque[threading.Event] = deque()
         self.is_stopping = False
         self._ended = threading.Event()

@@ -1,6 +1,6 @@
 """Captured values as the parts of a record."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from xray_trace.capture.capturer import Capture, Capturer
 from xray_trace.capture.scalars import clean_text
@@ -16,19 +16,19 @@ _PICKLE = "application/vnd.python.cloudpickle"
 class Parts:
     """What was captured for one record so far."""
 
-    __slots__ = ("late", "parts")
+    __slots__ = ("parts",)
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
-        self.late: list[LateValue] = []
 
 
 class ArtifactWriter:
-    """Turns values into parts for one destination."""
+    """Turns values into parts for one destination; what is put off goes to `put_late` at once."""
 
-    def __init__(self, capturer: Capturer, destination: str) -> None:
+    def __init__(self, capturer: Capturer, destination: str, put_late: Callable[[LateValue], None]) -> None:
         self.capturer = capturer
         self._destination = destination
+        self._put_late = put_late
 
     def add(
         self,
@@ -50,7 +50,7 @@ class ArtifactWriter:
         part = Part(key, role, captured.content_type, captured.body, captured.summary, encoded_metadata)
         if captured.late is not None:
             part.data_id = new_id()
-            parts.late.append(LateValue(trace_id, part.data_id, key, encoded_metadata, captured.late))
+            self._put_late(LateValue(trace_id, part.data_id, key, encoded_metadata, captured.late))
         elif tell_id:
             part.data_id = self._data_id(trace_id, captured)
         parts.parts.append(part)

@@ -1,7 +1,7 @@
 """What traces and steps share: where records go, and how values are taken."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from xray_trace.capture.capturer import Capturer
 from xray_trace.clock import Monotonic, WallClock, monotonic_seconds, wall_ms
@@ -28,17 +28,22 @@ class RecorderCore:
         self.sink = sink
         self.capturer = capturer
         self.guard = guard
-        self.artifacts = ArtifactWriter(capturer, destination)
+        self.artifacts = ArtifactWriter(capturer, destination, self.put_late)
         self.wall_ms = wall
         self.monotonic_seconds = monotonic
 
-    def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
+    def put(self, record: Record) -> None:
         """Keep the record, unless the interpreter is being torn down.
 
         What objects record as they are destroyed then could wait for ever for a lock that a thread died with.
         """
         if not sys.is_finalizing():
-            self.sink.put(record, late)
+            self.sink.put(record)
+
+    def put_late(self, value: LateValue) -> None:
+        """Have the value encoded in the background, unless the interpreter is being torn down."""
+        if not sys.is_finalizing():
+            self.sink.put_late(value)
 
     def encode_metadata(self, metadata: Mapping[str, object]) -> bytes:
         """Return the metadata as a JSON object, masked."""

@@ -159,7 +159,7 @@ class Step(Scope):
             parent_id=self._parent_id,
             duration_ms=duration_seconds * 1000,
         )
-        core.put(Record(self.trace.trace_id, event, self._parts.parts), self._parts.late)
+        core.put(Record(self.trace.trace_id, event, self._parts.parts))
 
 
 NO_STEP = Step(None, NO_TRACE, "", None, trace_is_own=False)

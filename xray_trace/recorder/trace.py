@@ -120,7 +120,7 @@ class Trace(Scope):
         with core.guard.around("storing a value"):
             parts = Parts()
             part = core.artifacts.add(parts, self.trace_id, key, data, None, metadata=metadata, tell_id=True)
-            core.put(Record(self.trace_id, b"", parts.parts), parts.late)
+            core.put(Record(self.trace_id, b"", parts.parts))
             return str(part.data_id)
         return new_id()
 
@@ -161,7 +161,7 @@ class Trace(Scope):
                         parts, self.trace_id, key, entry["data"], entry.get("type"), metadata=entry.get("metadata")
                     )
                 event = self._step_event(core, "step", step_id, step_name, None, metadata or {})
-                core.put(Record(self.trace_id, event, parts.parts), parts.late)
+                core.put(Record(self.trace_id, event, parts.parts))
         return step_id
 
     def error(self, exception: BaseException, /, *, step_name: str | None = None, **metadata: object) -> str:
