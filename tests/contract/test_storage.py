@@ -16,14 +16,14 @@ DESTINATION = "a" * 16
 LIMIT_BYTES = 3_000_000
 
 
-@pytest.fixture(params=["disk", "memory", "both"])
+@pytest.fixture(params=["disk", "synced disk", "memory", "both"])
 def storage(request, tmp_path):
     if request.param == "memory":
         yield MemoryStorage(DESTINATION, LIMIT_BYTES)
         return
-    disk = DiskStorage(tmp_path / "xray-sdk", DESTINATION, LIMIT_BYTES)
+    disk = DiskStorage(tmp_path / "xray-sdk", DESTINATION, LIMIT_BYTES, fsync=request.param == "synced disk")
     memory = MemoryStorage(DESTINATION, LIMIT_BYTES)
-    yield disk if request.param == "disk" else FallbackStorage(disk, memory, lambda line: None)
+    yield FallbackStorage(disk, memory, lambda line: None) if request.param == "both" else disk
     disk.release()
 
 
@@ -99,6 +99,19 @@ def test_what_is_over_the_limit_is_refused_and_leaves_nothing(storage):
     with pytest.raises(SpoolFullError):
         storage.new_journal(LIMIT_BYTES + 1)
     assert (storage.names(), storage.used_bytes) == ([], 0)
+
+
+def test_what_is_synced_stays_as_it_is_whether_or_not_a_value_is_gone(storage):
+    value, gone, journal = storage.new_name(STAGED), storage.new_name(STAGED), storage.new_journal(4096)
+    storage.write(value, b"value")
+    storage.write(gone, b"gone")
+    storage.remove(gone)
+    journal.write(b"record")
+    journal.seal()
+    storage.sync(journal.name)
+    storage.sync(journal.name)
+    assert storage.read(value) == b"value"
+    assert storage.used_bytes == 4096 + 5
 
 
 def test_a_stream_is_kept_whole_and_counted(storage):

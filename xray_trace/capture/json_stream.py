@@ -1,6 +1,5 @@
 """JsonStream: a value of any size as JSON, piece by piece: what `plain.Plainer` would make of it, never held whole."""
 
-import binascii
 import enum
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
@@ -11,6 +10,7 @@ from xray_trace.capture.description import Described, describe, describe_excepti
 from xray_trace.capture.foreign import stand_in
 from xray_trace.capture.json_codec import decode_json, encode_json
 from xray_trace.capture.key_names import KeyNames
+from xray_trace.capture.long_text import quoted_pieces, text_length
 from xray_trace.capture.plain import CALLER_WALK, Plainer, is_pair
 from xray_trace.capture.probe import MAX_DEPTH, Budget, TooLarge, look_at
 from xray_trace.capture.redaction import MASK, Redaction
@@ -91,8 +91,8 @@ class JsonStream:
             return _MASKED
         if issubclass(type(value), enum.Enum):
             value = enum_value(value)
-        if _text_length(value) > self._budget.text:
-            return _MASKED if hidden else self._text(value)
+        if text_length(value) > self._budget.text:
+            return _MASKED if hidden else quoted_pieces(value, self._budget.text)
         single = scalar(value)
         if single is not None:
             return _MASKED if hidden and single.is_text else encode_json(single.plain)
@@ -122,19 +122,6 @@ class JsonStream:
             return encode_json(value)
         except (UnicodeEncodeError, TypeError):  # a lone surrogate, or a change by another thread since the look
             return None
-
-    def _text(self, value: Any) -> Iterator[Piece]:
-        """Yield a long text or long bytes; what is cut is at most what the program has cut off meanwhile."""
-        size = self._budget.text // 3 * 3  # base64 turns three bytes into four letters
-        yield b'"'
-        for start in range(0, _text_length(value), size):
-            part = slice(start, start + size)
-            if issubclass(type(value), str):
-                yield encode_json(clean_text(str.__getitem__(value, part)))[1:-1]
-            else:
-                base = bytes if issubclass(type(value), bytes) else bytearray
-                yield binascii.b2a_base64(base.__getitem__(value, part), newline=False)
-        yield b'"'
 
     # -- what is too large to be taken at once ----------------------------------------------------------
 
@@ -307,11 +294,3 @@ def _said(value: Any, piece: Piece) -> str | None:
 
 def _is_usual(kind: type) -> bool:
     return kind is dict or kind is list or kind is tuple or kind is set or kind is frozenset
-
-
-def _text_length(value: Any) -> int:
-    kind = type(value)
-    for base in (str, bytes, bytearray):
-        if issubclass(kind, base):
-            return int(base.__len__(value))
-    return 0

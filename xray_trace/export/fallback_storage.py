@@ -51,6 +51,10 @@ class FallbackStorage(StorageAdapter):
         """Keep the chunks on disk or not at all: they come once, and memory is no place for what is so large."""
         self._first.write_stream(name, chunks)
 
+    def sync(self, name: str) -> None:
+        """Have it outlive the machine where it is on disk and the settings ask for that."""
+        self._holder(name).sync(name)
+
     def patch(self, name: str, start: bytes) -> None:
         """Replace the first bytes of what lies under the name."""
         self._holder(name).patch(name, start)

@@ -63,6 +63,9 @@ class MemoryStorage(StorageAdapter):
         with self._lock:
             self._put(name, content)
 
+    def sync(self, name: str) -> None:
+        """Do nothing: memory outlives nothing."""
+
     def patch(self, name: str, start: bytes) -> None:
         """Replace the first bytes of what lies under the name."""
         with self._lock:

@@ -115,7 +115,7 @@ def _open_storage(config: Config, report: Callable[[str], None]) -> tuple[DiskSt
         report("on this system the spool is kept in memory: what is not sent is lost with the process")
         return None, memory
     try:
-        disk = DiskStorage(Path(config.spool_dir), config.destination, limit)
+        disk = DiskStorage(Path(config.spool_dir), config.destination, limit, fsync=config.fsync)
     except SpoolError as error:
         report(f"{error}; what is recorded is kept in memory and lost with the process if it cannot be sent")
         return None, memory

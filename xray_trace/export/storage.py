@@ -55,6 +55,13 @@ class StorageAdapter(ABC):
         """
 
     @abstractmethod
+    def sync(self, name: str) -> None:
+        """Have it, and the values written before it, outlive the machine, where the settings ask for that.
+
+        May wait for the disk: not for the threads of the program.
+        """
+
+    @abstractmethod
     def patch(self, name: str, start: bytes) -> None:
         """Replace the first bytes of what lies under the name."""
 
