@@ -45,14 +45,14 @@ class WorkerPool:
         self._unfinished: dict[int, LateJob] = {}  # single dict operations, so a signal handler may come between
         self._finished_one = threading.Condition(threading.RLock())
         self._threads: list[threading.Thread] = []
-        self._is_closed = False
+        self._closed = threading.Event()
 
     def submit(self, job: LateJob) -> None:
         """Have the value encoded soon; one that would make too many wait is lost at once, and counted. Never waits.
 
         Raises QueueClosedError if the pool is closed.
         """
-        if self._is_closed:
+        if self._closed.is_set():
             raise QueueClosedError("this pool is closed")
         if len(self._unfinished) >= MAX_WAITING:
             self._lose(job, _TOO_MANY, _TOO_MANY)
@@ -71,8 +71,8 @@ class WorkerPool:
             )
 
     def close(self) -> None:
-        """Let the threads end with the value that each is at; what waits is told of by the files that announce it."""
-        self._is_closed = True
+        """Let the threads end at their next chunk; what is not done is told of by the files that announce it."""
+        self._closed.set()
         for _ in self._threads:
             self._jobs.put(None)
         self._threads = []
@@ -96,7 +96,7 @@ class WorkerPool:
     def _has_done_next(self) -> bool:
         """Do one job; a function of its own, so that nothing holds the value while the next is waited for."""
         job = self._jobs.get()
-        if job is None or self._is_closed:
+        if job is None or self._closed.is_set():
             return False
         self._do(job)
         return True
@@ -128,6 +128,5 @@ class WorkerPool:
         """
         for chunk in chunks:
             yield chunk
-            if self._is_closed:
+            if self._closed.wait(_REST_SECONDS):
                 raise QueueClosedError("this pool was closed")
-            time.sleep(_REST_SECONDS)
