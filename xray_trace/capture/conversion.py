@@ -55,15 +55,25 @@ class Conversion:
     def stream(self) -> ContentStream:
         """Return the content of a value that was put off, in chunks that are made as they are asked for.
 
-        A format that is not ours comes in one piece, as its library makes it. Reading the chunks may raise what
-        `run` raises.
+        A format that is not ours mostly comes in one piece, as its library makes it. Reading the chunks may raise
+        what `run` raises.
         """
         if type(self._value) is bytearray and not self._is_masked():
             return ContentStream(_BYTES, _slices(self._value))
+        chunks = self._chunks_of_its_own_format()
+        if chunks is not None:
+            return chunks
         content = self._as_it_is() or self._in_its_own_format()
         if content is not None:
             return ContentStream(content.content_type, iter([content.body]))
         return ContentStream(JSON, iter(JsonStream(self._redaction, self._name, self._value)))
+
+    def _chunks_of_its_own_format(self) -> ContentStream | None:
+        foreign = self._foreign
+        if foreign is None or foreign.chunks is None or self._redaction.asks_to_mask(self._name, self._value):
+            return None
+        chunks = foreign.chunks(self._masking())
+        return None if chunks is None else ContentStream(foreign.content_type, chunks)
 
     def _is_masked(self) -> bool:
         return self._hidden or self._redaction.asks_to_mask(self._name, self._value)
@@ -92,14 +102,16 @@ class Conversion:
         return Content(encoded.content_type, encoded.body, summary)
 
     def _encode_foreign(self, foreign: ForeignValue) -> Encoded | None:
-        masking = Masking(self._hidden, self._hides, partial(_convert_cell, self._redaction))
         try:
-            return foreign.encode(masking)
+            return foreign.encode(self._masking())
         except MaskingFailed:
             raise
         except Exception as error:  # noqa: BLE001 - a format that cannot hold this value; JSON can say something
             pass_on_signal(error)
             return None
+
+    def _masking(self) -> Masking:
+        return Masking(self._hidden, self._hides, partial(_convert_cell, self._redaction))
 
     def _hides(self, name: str, value: object) -> bool:
         return self._redaction.is_secret(name) or self._redaction.asks_to_mask(name, value)

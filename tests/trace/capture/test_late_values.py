@@ -35,7 +35,11 @@ CHANGEABLE: dict[str, tuple[Any, int | None]] = {
     "a bytearray": (bytearray(5_000_000), 5_000_000),
     "an object": (Opaque(), None),
     "a wide frame": (pandas.DataFrame([[0] * 1_000]), 1),
-    "an array": (numpy.zeros(1_000_000), 1_000_000),
+    "an array": (numpy.arange(1_000_000.0), 1_000_000),
+    "an array by columns": (numpy.asfortranarray(numpy.arange(1_200_000.0).reshape(600_000, 2)), 600_000),
+    "an array seen from the back": (numpy.arange(1_000_000.0)[::-1], 1_000_000),
+    "an array of texts": (numpy.array(["text", "more"] * 300_000), 600_000),
+    "an array of records": (numpy.zeros(600_000, [("id", "i8"), ("token", "S4")]), 600_000),
 }
 
 
