@@ -47,6 +47,7 @@ class Config:
     max_batch_size: int = 100
     spool_dir: Path = field(default_factory=_spool_root)
     max_spool_bytes: int = 100_000_000
+    fsync: bool = False
     max_attempts: int = 5
     worker_pool_size: int = 2
     inline_max_bytes: int = 16 * 1024  # the server's limit for content inside an event
@@ -237,6 +238,7 @@ _PARSERS: dict[str, Callable[[object], object]] = {
     "max_batch_size": _integer(1, 1000),
     "spool_dir": _path,
     "max_spool_bytes": _integer(1_000_000, 2**50),
+    "fsync": _boolean,
     "max_attempts": _integer(1, 100),
     "worker_pool_size": _integer(1, 64),
     "inline_max_bytes": _integer(0, 16 * 1024),

@@ -4,13 +4,14 @@ A record is written as the caller has it: a step's fields as they are, each capt
 encoded to. JSON events, summaries, hashing and deduplication come later, off the caller's thread.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
 __all__ = [
     "Content",
+    "ContentStream",
     "LateValue",
     "Part",
     "Record",
@@ -35,6 +36,14 @@ class Content(NamedTuple):
     body: bytes
     summary: bytes
     """A JSON object: `type`, `bytes`, and where they apply `length`, `value`, `shape`, `columns`, `late`."""
+
+
+class ContentStream(NamedTuple):
+    """A value as bytes that are made as they are asked for, so that it is never held whole."""
+
+    content_type: str
+    chunks: Iterator[bytes]
+    """Making the next one may raise, in the middle of the value too."""
 
 
 class Part(msgspec.Struct, array_like=True, gc=False):
@@ -90,20 +99,26 @@ class LateValue(NamedTuple):
     data_id: str
     key: str
     metadata: bytes
-    encode: Callable[[], Content]
+    encode: Callable[[], ContentStream]
     """Does the work that was put off; runs in a worker thread and may raise."""
 
 
 class Sink(Protocol):
     """Takes records from any thread, any number at once."""
 
-    def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
+    def put(self, record: Record) -> None:
         """Keep the record; when this returns, it outlives the process wherever there is a usable disk.
 
         Never waits for the network or for another thread, may be called from a signal handler, and raises
         nothing of its own: what cannot be kept is counted with a reason. While the interpreter is torn down it
         keeps nothing: what objects record as they are destroyed then could wait for ever for a lock that a
         thread died with.
+        """
+
+    def put_late(self, value: LateValue) -> None:
+        """Have the value encoded in the background; when this returns, that it exists outlives the process.
+
+        Else as `put`.
         """
 
 

@@ -5,7 +5,7 @@ Under pytest the fixture `xray_recorder` gives one that is installed for the len
 
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,8 @@ from xray_trace.capture.capturer import Capturer
 from xray_trace.config import load_config
 from xray_trace.errors import ConfigError
 from xray_trace.events import LateValue, Part, Record
-from xray_trace.export.expander import Expander
-from xray_trace.guard import Guard
+from xray_trace.export.expander import Expander, lost_value_event
+from xray_trace.guard import Guard, from_signal_handler
 from xray_trace.recorder.core import RecorderCore
 from xray_trace.recorder.recorder import Recorder
 from xray_trace.stats import FlushResult, Stats, StatsSnapshot
@@ -102,27 +102,41 @@ class _MemorySink:
         self._events: list[bytes] = []
         self._lock = threading.RLock()
 
-    def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
-        """Keep the record's events; values that were put off are encoded now."""
+    def put(self, record: Record) -> None:
+        """Keep the record's events."""
         if sys.is_finalizing():
             return
-        late_parts = [self._encode(value) for value in late]
         with self._lock:
             made = self._expander.expand(record)
-            if late_parts:
-                made += self._expander.expand(Record(record.trace_id, b"", late_parts))
             self._events += made
             self._stats.record(len(made))
             self._stats.deliver(len(made))
+
+    def put_late(self, value: LateValue) -> None:
+        """Encode the value now; one that cannot be is told of as the server would be told."""
+        try:
+            stream = value.encode()
+            body = b"".join(stream.chunks)
+        except Exception as error:
+            if from_signal_handler(error):
+                raise
+            self._lose(value, error)
+            return
+        part = Part(value.key, None, stream.content_type, body, b"", value.metadata, value.data_id, listed=False)
+        self.put(Record(value.trace_id, b"", [part]))
+
+    def _lose(self, value: LateValue, error: Exception) -> None:
+        sentence = f"it could not be encoded ({type(error).__name__})"
+        with self._lock:
+            self._events.append(lost_value_event(value.trace_id, value.data_id, value.key, sentence))
+            self._stats.record(2)  # the value, which is lost, and the event that says so
+            self._stats.deliver(1)
+            self._stats.drop("a large value could not be encoded")
 
     def events(self) -> list[bytes]:
         """Return a copy of the list."""
         with self._lock:
             return list(self._events)
-
-    def _encode(self, late: LateValue) -> Part:
-        content = late.encode()
-        return Part(late.key, None, content.content_type, content.body, content.summary, late.metadata, late.data_id)
 
 
 def _content(event: Mapping[str, Any]) -> Any:

@@ -16,14 +16,14 @@ DESTINATION = "a" * 16
 LIMIT_BYTES = 3_000_000
 
 
-@pytest.fixture(params=["disk", "memory", "both"])
+@pytest.fixture(params=["disk", "synced disk", "memory", "both"])
 def storage(request, tmp_path):
     if request.param == "memory":
         yield MemoryStorage(DESTINATION, LIMIT_BYTES)
         return
-    disk = DiskStorage(tmp_path / "xray-sdk", DESTINATION, LIMIT_BYTES)
+    disk = DiskStorage(tmp_path / "xray-sdk", DESTINATION, LIMIT_BYTES, fsync=request.param == "synced disk")
     memory = MemoryStorage(DESTINATION, LIMIT_BYTES)
-    yield disk if request.param == "disk" else FallbackStorage(disk, memory, lambda line: None)
+    yield FallbackStorage(disk, memory, lambda line: None) if request.param == "both" else disk
     disk.release()
 
 
@@ -99,6 +99,78 @@ def test_what_is_over_the_limit_is_refused_and_leaves_nothing(storage):
     with pytest.raises(SpoolFullError):
         storage.new_journal(LIMIT_BYTES + 1)
     assert (storage.names(), storage.used_bytes) == ([], 0)
+
+
+def test_what_is_synced_stays_as_it_is_whether_or_not_a_value_is_gone(storage):
+    value, gone, journal = storage.new_name(STAGED), storage.new_name(STAGED), storage.new_journal(4096)
+    storage.write(value, b"value")
+    storage.write(gone, b"gone")
+    storage.remove(gone)
+    journal.write(b"record")
+    journal.seal()
+    storage.sync(journal.name)
+    storage.sync(journal.name)
+    assert storage.read(value) == b"value"
+    assert storage.used_bytes == 4096 + 5
+
+
+def test_a_stream_is_kept_whole_and_counted(storage):
+    name = storage.new_name(STAGED)
+    storage.write_stream(name, iter([b"one", b"", b"two"]))
+    assert storage.read(name) == b"onetwo"
+    assert (storage.names(), storage.used_bytes) == ([name], 6)
+
+
+def test_a_stream_counts_while_it_grows_and_is_not_there_until_it_is_whole(storage):
+    name = storage.new_name(STAGED)
+    seen: list[int] = []
+
+    def chunks():
+        for _ in range(3):
+            seen.append(storage.used_bytes)
+            with pytest.raises(FileGoneError):
+                storage.open(name)
+            yield b"x" * 1000
+
+    storage.write_stream(name, chunks())
+    assert seen == [0, 1000, 2000]
+    assert storage.used_bytes == 3000
+
+
+def test_a_stream_that_grows_over_the_limit_is_refused_and_leaves_nothing(storage, tmp_path):
+    kept = storage.new_name(BATCH)
+    storage.write(kept, bytes(LIMIT_BYTES // 2))
+    with pytest.raises(SpoolFullError, match="max_spool_bytes"):
+        storage.write_stream(storage.new_name(STAGED), iter([bytes(100_000)] * 100))
+    assert (storage.names(), storage.used_bytes) == ([kept], LIMIT_BYTES // 2)
+    assert list(tmp_path.glob("xray-sdk/data/*")) == []
+
+
+def test_two_streams_that_grow_at_once_share_the_limit(storage):
+    first, second = storage.new_name(STAGED), storage.new_name(STAGED)
+    refused: list[SpoolFullError] = []
+
+    def chunks():
+        yield bytes(LIMIT_BYTES * 2 // 3)
+        try:
+            storage.write_stream(second, iter([bytes(LIMIT_BYTES * 2 // 3)]))
+        except SpoolFullError as error:
+            refused.append(error)
+
+    storage.write_stream(first, chunks())
+    assert len(refused) == 1
+    assert storage.names() == [first]
+
+
+def test_a_stream_whose_making_fails_leaves_nothing_and_says_why(storage, tmp_path):
+    def chunks():
+        yield bytes(100_000)
+        raise ZeroDivisionError("the user's own")
+
+    with pytest.raises(ZeroDivisionError, match="the user's own"):
+        storage.write_stream(storage.new_name(STAGED), chunks())
+    assert (storage.names(), storage.used_bytes) == ([], 0)
+    assert list(tmp_path.glob("xray-sdk/data/*")) == []
 
 
 def test_a_journal_takes_records_until_it_is_full_or_sealed(storage):

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import xray_trace as xray
+from xray_trace.recorder.options import StepOptions
+from xray_trace.recorder.step import Step
 from xray_trace.testing import MemoryTracer
 
 
@@ -468,3 +470,15 @@ def test_a_suspended_generator_does_not_keep_its_last_item_alive(recorder: Memor
     gc.collect()
     assert freed() is None
     made.close()
+
+
+def test_a_large_value_whose_masking_fails_half_way_is_told_of_and_counted() -> None:
+    tracer = MemoryTracer(redact=lambda name, value: bool(1 // 0) if value == 40_000 else False)
+    step = tracer.recorder.start_step("large", StepOptions(), Step)
+    step.input(list(range(50_000)), key="rows")
+    step.end()
+    (told,) = of_type(tracer, "data")
+    assert told["metadata"] == {"lost": "it could not be encoded (MaskingFailed)"}
+    assert tracer.steps[0].event["artifacts"] == [{"dataId": told["dataId"], "type": "input", "key": "rows"}]
+    stats = tracer.stats()
+    assert (stats.dropped, stats.pending, stats.swallowed) == ({"a large value could not be encoded": 1}, 0, 0)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from xray_trace.capture.shape import summary_of
-from xray_trace.events import Content
+from xray_trace.events import ContentStream
 
 __all__ = ["Capture"]
 
@@ -17,7 +17,7 @@ class Capture(NamedTuple):
     """None where the value is too large to be taken at once; see `late`."""
     noted: bytes | int
     """The summary, or the shape of a plain value, of which the background makes one."""
-    late: Callable[[], Content] | None = None
+    late: Callable[[], ContentStream] | None = None
     """Set where `body` is None: does the work that was put off, in any thread; may raise."""
     pickled: bytes | None = None
     """The value pickled, where that is on and something in the value could only be described."""

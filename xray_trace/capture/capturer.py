@@ -18,7 +18,7 @@ from xray_trace.capture.redaction import MaskingFailed, Redaction
 from xray_trace.capture.summary import length_of, summarise, summarise_late
 from xray_trace.capture.type_name import qualified_name
 from xray_trace.config import Redact
-from xray_trace.events import Content
+from xray_trace.events import ContentStream
 
 __all__ = ["Capture", "Capturer"]
 
@@ -70,13 +70,14 @@ class Capturer:
             return _left_out(value, error)
         content_type = raw_content_type(value) if foreign is None else foreign.content_type
         summary = summarise_late(type(value), length, late=late)
-        return Capture(content_type, None, summary, partial(self._encode_late, name, value, late))
+        return Capture(content_type, None, summary, partial(self._encode_late, name, value))
 
-    def _encode_late(self, name: str, value: object, late: bool) -> Content:
-        taken = self.capture(name, value, always=True, pickle=False)
-        body = taken.body or b""
-        summary = taken.summary[:-1] + b',"late":true}' if late else taken.summary
-        return Content(taken.content_type, body, summary)
+    def _encode_late(self, name: str, value: object) -> ContentStream:
+        try:
+            return Conversion(self._redaction, name, value, always=True).stream()
+        except Exception as error:  # noqa: BLE001 - see capture
+            left_out = _left_out(value, error)
+            return ContentStream(left_out.content_type, iter([left_out.body or b""]))
 
 
 def _left_out(value: object, error: Exception) -> Capture:

@@ -1,5 +1,6 @@
 """Conversion: the long way from a value to bytes, for whatever the hot path does not take."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -8,17 +9,19 @@ from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.foreign import recognise
 from xray_trace.capture.foreign_value import Encoded, ForeignValue, Masking
 from xray_trace.capture.json_codec import JSON, encode_json
-from xray_trace.capture.plain import CALLER_WALK, LATE_WALK, Plainer
+from xray_trace.capture.json_stream import JsonStream
+from xray_trace.capture.plain import CALLER_WALK, Plainer
 from xray_trace.capture.probe import TooLarge
 from xray_trace.capture.redaction import MaskingFailed, Redaction
 from xray_trace.capture.scalars import clean_text
 from xray_trace.capture.summary import LONGEST_VALUE, length_of, summarise
-from xray_trace.events import Content
+from xray_trace.events import Content, ContentStream
 
 __all__ = ["Conversion", "Converted", "raw_content_type"]
 
 _TEXT = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
+_SLICE_BYTES = 256 * 1024  # of a buffer that is read bit by bit; copied in some 50 µs
 _LARGE_BUFFER_BYTES = 4_000_000  # copying this much takes under a millisecond; only what can change is ever put off
 
 
@@ -49,6 +52,32 @@ class Conversion:
         content = self._as_it_is() or self._in_its_own_format()
         return Converted(content, False) if content is not None else self._as_json()
 
+    def stream(self) -> ContentStream:
+        """Return the content of a value that was put off, in chunks that are made as they are asked for.
+
+        A format that is not ours mostly comes in one piece, as its library makes it. Reading the chunks may raise
+        what `run` raises.
+        """
+        if type(self._value) is bytearray and not self._is_masked():
+            return ContentStream(_BYTES, _slices(self._value))
+        chunks = self._chunks_of_its_own_format()
+        if chunks is not None:
+            return chunks
+        content = self._as_it_is() or self._in_its_own_format()
+        if content is not None:
+            return ContentStream(content.content_type, iter([content.body]))
+        return ContentStream(JSON, iter(JsonStream(self._redaction, self._name, self._value)))
+
+    def _chunks_of_its_own_format(self) -> ContentStream | None:
+        foreign = self._foreign
+        if foreign is None or foreign.chunks is None or self._redaction.asks_to_mask(self._name, self._value):
+            return None
+        chunks = foreign.chunks(self._masking())
+        return None if chunks is None else ContentStream(foreign.content_type, chunks)
+
+    def _is_masked(self) -> bool:
+        return self._hidden or self._redaction.asks_to_mask(self._name, self._value)
+
     def _as_it_is(self) -> Content | None:
         """Return bytes and long strings unchanged, if nothing masks them."""
         if self._hidden:
@@ -73,31 +102,43 @@ class Conversion:
         return Content(encoded.content_type, encoded.body, summary)
 
     def _encode_foreign(self, foreign: ForeignValue) -> Encoded | None:
-        masking = Masking(self._hidden, self._hides, partial(_convert_cell, self._redaction))
         try:
-            return foreign.encode(masking)
+            return foreign.encode(self._masking())
         except MaskingFailed:
             raise
         except Exception as error:  # noqa: BLE001 - a format that cannot hold this value; JSON can say something
             pass_on_signal(error)
             return None
 
+    def _masking(self) -> Masking:
+        return Masking(self._hidden, self._hides, partial(_convert_cell, self._redaction))
+
     def _hides(self, name: str, value: object) -> bool:
         return self._redaction.is_secret(name) or self._redaction.asks_to_mask(name, value)
 
     def _as_json(self) -> Converted:
-        budget = LATE_WALK if self._always else CALLER_WALK
-        plainer = Plainer(self._redaction, budget, stop_when_full=not self._always)
-        plain = plainer.convert(self._name, self._value)
+        plainer = Plainer(self._redaction, CALLER_WALK, stop_when_full=True)
+        try:
+            plain = plainer.convert(self._name, self._value)
+        except TooLarge:
+            if not self._always:
+                raise
+            return self._as_joined_json()
         body = encode_json(plain)
         is_text = type(plain) is str and issubclass(type(self._value), (str, bytes, bytearray))
         length = len(plain) if is_text else length_of(self._value)
+        return Converted(self._json(body, length, body if _is_shown(plain) else None), plainer.described)
+
+    def _as_joined_json(self) -> Converted:
+        stream = JsonStream(self._redaction, self._name, self._value)
+        body = b"".join(stream)
+        return Converted(self._json(body, length_of(self._value), None), stream.described)
+
+    def _json(self, body: bytes, length: int | None, shown: bytes | None) -> Content:
         extra = None
         if self._foreign is not None:
             length, extra = self._foreign.length, self._foreign.details
-        shown = body if _is_shown(plain) else None
-        summary = summarise(type(self._value), body, length=length, value=shown, extra=extra)
-        return Converted(Content(JSON, body, summary), plainer.described)
+        return Content(JSON, body, summarise(type(self._value), body, length=length, value=shown, extra=extra))
 
 
 def raw_content_type(value: object) -> str:
@@ -128,6 +169,11 @@ def _raw(value: Any, always: bool) -> tuple[str, bytes, int] | None:
     if kind is bytearray or kind is memoryview:
         return _copy(value, always)
     return None
+
+
+def _slices(value: bytearray) -> Iterator[bytes]:
+    for start in range(0, len(value), _SLICE_BYTES):
+        yield bytes(value[start : start + _SLICE_BYTES])
 
 
 def _copy(value: bytearray | memoryview, always: bool) -> tuple[str, bytes, int] | None:

@@ -1,6 +1,6 @@
 """What the modules for foreign libraries have in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 __all__ = ["MOST_COLUMNS", "Encoded", "ForeignValue", "Masking", "StandIn"]
@@ -45,6 +45,8 @@ class ForeignValue(NamedTuple):
     """Stands in the value's place inside of another value."""
     encode: Callable[[Masking], Encoded | None]
     """Returns None if the format cannot hold the value; may raise what the library raises."""
+    chunks: Callable[[Masking], Iterator[bytes] | None] | None = None
+    """The same bytes, made as they are asked for; None, or returns None, where they can only be had in one piece."""
 
 
 class StandIn(NamedTuple):

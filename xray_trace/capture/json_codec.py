@@ -9,9 +9,12 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["JSON", "encode_json"]
+__all__ = ["JSON", "decode_json", "encode_json"]
 
 JSON = "application/json"
 
 encode_json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 """Encode what the probe found plain, or what the plainer made; raises msgspec's and Unicode errors for the rest."""
+
+decode_json: Callable[[bytes], Any] = msgspec.json.Decoder().decode
+"""Read what `encode_json` wrote."""

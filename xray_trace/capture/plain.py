@@ -1,7 +1,7 @@
 """Converts any value into what JSON can say, with secrets masked, within bounds, running no code of the user's."""
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from xray_trace.capture.containers import entries_of, items_of
@@ -13,37 +13,45 @@ from xray_trace.capture.redaction import MASK, Redaction
 from xray_trace.capture.scalars import clean_text, enum_value, scalar
 from xray_trace.capture.type_name import qualified_name
 
-__all__ = ["CALLER_WALK", "LATE_WALK", "Plainer", "free_key"]
+__all__ = ["CALLER_WALK", "Plainer", "free_key", "is_pair"]
 
 # The walk costs about 1.5 µs a node: 5,000 keep it under 10 ms in the caller's thread.
 CALLER_WALK = Budget(nodes=5_000, text=4_000_000)
-# Beyond 2 million nodes the plain copy alone takes some 200 MB; the rest is left out, and said so.
-LATE_WALK = Budget(nodes=2_000_000, text=2**62)
 
 
 class Plainer:
     """One conversion of one value.
 
     Raises TooLarge if the budget is spent and `stop_when_full`; else leaves out what is over it and says so in its
-    place. Raises what the user's redaction function raises.
+    place. Raises what the user's redaction function raises. `path` and `depth` say where in a larger value this one
+    lies: the ids of the containers around it, and how many levels they are.
     """
 
-    def __init__(self, redaction: Redaction, budget: Budget, *, stop_when_full: bool) -> None:
+    def __init__(
+        self,
+        redaction: Redaction,
+        budget: Budget,
+        *,
+        stop_when_full: bool,
+        path: set[int] | None = None,
+        depth: int = 0,
+    ) -> None:
         self._redaction = redaction
         self._asks = redaction.function is not None
         self._nodes_left = budget.nodes
         self._text_left = budget.text
         self._stop_when_full = stop_when_full
-        self._path: set[int] = set()
-        self._depth = 0
+        self._path: set[int] = set() if path is None else path
+        self._depth = depth
         self.described = False
         """Whether something in the value fell to a description."""
 
     def convert(self, name: str, value: Any) -> Any:
         """Return the value as plain JSON values; `name` is what it is called."""
-        return self._walk(value, name, self._redaction.is_secret(name))
+        return self.walk(value, name, self._redaction.is_secret(name))
 
-    def _walk(self, value: Any, name: str, hidden: bool) -> Any:
+    def walk(self, value: Any, name: str, hidden: bool) -> Any:
+        """Return the value as plain JSON values; `hidden` says that it is under a secret name."""
         self._nodes_left -= 1
         if (self._nodes_left < 0 or self._text_left < 0) and self._is_full():
             return "[left out: too large]"
@@ -81,12 +89,13 @@ class Plainer:
             self._path.discard(id(value))
 
     def _open(self, value: Any, name: str, hidden: bool) -> Any:
-        entries = entries_of(value)
+        most = self._nodes_left if self._stop_when_full else None
+        entries = entries_of(value, most)
         if entries is not None:
             return self._object(entries, hidden)
-        items = items_of(value)
+        items = items_of(value, most)
         if items is not None:
-            return self._list(items, name, hidden)
+            return self._list(type(value), items, name, hidden)
         if issubclass(type(value), BaseException):
             return self._description(describe_exception(value), hidden)
         fields = fields_of(value)
@@ -95,7 +104,7 @@ class Plainer:
         foreign = stand_in(value)
         if foreign is not None:
             self.described = self.described or not foreign.is_whole
-            return self._walk(foreign.plain, name, hidden)
+            return self.walk(foreign.plain, name, hidden)
         self.described = True
         return self._description(describe(value), hidden)
 
@@ -106,21 +115,21 @@ class Plainer:
                 plain["…"] = "[more entries left out: too large]"
                 break
             name = self.name_of(key)
-            entry = self._walk(value, name, hidden or self._redaction.is_secret(name))
+            entry = self.walk(value, name, hidden or self._redaction.is_secret(name))
             plain[free_key(name, key, plain)] = entry
         return plain
 
-    def _list(self, items: list[Any], name: str, hidden: bool) -> list[Any]:
-        if len(items) == 2 and not hidden:  # a name and its value, as in an HTTP message's headers
+    def _list(self, kind: type, items: list[Any], name: str, hidden: bool) -> list[Any]:
+        if is_pair(kind, items) and not hidden:
             first = items[0]
-            is_pair = type(first) in (str, bytes) and self._redaction.is_secret(self.name_of(first))
-            return [self._walk(first, name, False), self._walk(items[1], name, is_pair)]
+            is_secret = type(first) in (str, bytes) and self._redaction.is_secret(self.name_of(first))
+            return [self.walk(first, name, False), self.walk(items[1], name, is_secret)]
         plain: list[Any] = []
         for index, item in enumerate(items):
             if self._nodes_left <= 0 and self._is_over():
                 plain.append(f"[{len(items) - index} more items left out: too large]")
                 break
-            plain.append(self._walk(item, name, hidden))
+            plain.append(self.walk(item, name, hidden))
         return plain
 
     def _is_over(self) -> bool:
@@ -131,7 +140,7 @@ class Plainer:
         plain: dict[str, Any] = {"type": described.type}
         self._depth += 1
         if described.args is not None:
-            args = self._list(list(described.args), "args", hidden)
+            args = self._list(tuple, list(described.args), "args", hidden)
             if args and type(args[0]) is str:
                 plain["message"] = args[0] if len(args) == 1 else ": ".join(a for a in args if type(a) is str)
             plain["args"] = args
@@ -159,7 +168,12 @@ class Plainer:
         return f"[{qualified_name(type(key))}]"
 
 
-def free_key(name: str, key: Any, taken: dict[str, Any]) -> str:
+def is_pair(kind: type, items: list[Any]) -> bool:
+    """Tell whether a container of this type may be a name and its value, as in an HTTP message's headers."""
+    return len(items) == 2 and issubclass(kind, (list, tuple))
+
+
+def free_key(name: str, key: Any, taken: Container[str]) -> str:
     """Return the name, told from an equal one that another key (1 beside "1") has taken."""
     if name not in taken:
         return name

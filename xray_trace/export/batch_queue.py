@@ -1,5 +1,6 @@
 """BatchQueue: into the open batch on disk; sealed by count or age."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -64,6 +65,10 @@ class BatchQueue:
             sealed = [journal for journal in self._journals.values() if journal not in kept]
         for journal in sealed:
             journal.seal()
+            with contextlib.suppress(
+                SpoolError
+            ):  # packing writes it anew at once, and says what is wrong with the disk
+                self._storage.sync(journal.name)
         return sealed
 
     def forget(self, journal: Journal) -> None:

@@ -1,20 +1,22 @@
 """DiskStorage: the spool on disk, as the architecture lays it out."""
 
+import collections
 import contextlib
 import errno
 import mmap
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from xray_trace.errors import FileGoneError, SpoolError, SpoolFullError
+from xray_trace.export.disk_sync import sync_descriptor, sync_path
 from xray_trace.export.journal import Journal
 from xray_trace.export.ownership import OwnerLock
 from xray_trace.export.spool_directory import open_spool_directory
-from xray_trace.export.spool_name import JOURNAL, LOCK, TEMPORARY, SpoolName
+from xray_trace.export.spool_name import BATCH, JOURNAL, LOCK, TEMPORARY, SpoolName
 from xray_trace.export.storage import StorageAdapter
 from xray_trace.guard import from_signal_handler
 
@@ -28,13 +30,18 @@ _MMAP_OPTIONS = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 class DiskStorage(StorageAdapter):
     """Keeps each name as a file, 0600, under a directory that is the user's own.
 
-    Opening it makes the directory and takes the owner's lock.
+    Opening it makes the directory and takes the owner's lock. With `fsync`, batches and blobs are on the disk itself
+    before they are there under their names, and `sync` sees to the rest.
     Raises SpoolError if there is no directory that can be used.
     """
 
-    def __init__(self, directory: Path, destination: str, limit_bytes: int) -> None:
+    def __init__(self, directory: Path, destination: str, limit_bytes: int, *, fsync: bool = False) -> None:
         super().__init__(destination, limit_bytes)
+        self._fsync = fsync
+        self._unsynced: collections.deque[str] = collections.deque()
+        """Values whose record waits in a journal, written by threads of the program, which must not wait."""
         self.directory = open_spool_directory(directory)
+        self._sync_folders(self.directory.parent, self.directory)
         self._owner_lock = OwnerLock.create(self._lock_path())
         self._sizes: dict[str, int] = {}
         self._used_bytes = 0
@@ -67,7 +74,41 @@ class DiskStorage(StorageAdapter):
         with self._keeping(name, sum(map(len, chunks)), temporary) as descriptor:
             for chunk in chunks:
                 _write_all(descriptor, chunk)
+            if self._fsync and name.endswith(BATCH):
+                sync_descriptor(descriptor)
             os.rename(self._path(temporary), self._path(name))
+        if not self._fsync:
+            return
+        if name.endswith(BATCH):
+            self._sync_folders(self._path(name).parent)
+        else:
+            self._unsynced.append(name)
+
+    def write_stream(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Keep chunks that are made as they are asked for; what is there so far counts at once."""
+        temporary = name + TEMPORARY
+        written = 0
+        try:
+            with self._making(name, temporary) as descriptor:
+                for chunk in chunks:
+                    self._refuse_more(len(chunk))
+                    self._add_used(len(chunk))
+                    written += len(chunk)
+                    _write_all(descriptor, chunk)
+                if self._fsync:
+                    sync_descriptor(descriptor)
+                os.rename(self._path(temporary), self._path(name))
+        finally:
+            self._add_used(-written)
+        self._account(name, written)
+
+    def sync(self, name: str) -> None:
+        """Wait until the disk has the file and the values written before it, if the settings ask for that."""
+        if not self._fsync:
+            return
+        while self._unsynced:
+            self._sync(self._unsynced.popleft(), may_be_gone=True)
+        self._sync(name)
 
     def patch(self, name: str, start: bytes) -> None:
         """Replace the first bytes of what lies under the name."""
@@ -99,7 +140,10 @@ class DiskStorage(StorageAdapter):
                 if self._path(new).exists():
                     return False
                 os.rename(self._path(old), self._path(new))
+            if self._fsync:
+                self._sync(new)
         self._account(new, self.size_bytes(new))
+        self._account(old, 0)  # the same bytes
         return True
 
     def remove(self, name: str) -> None:
@@ -150,14 +194,44 @@ class DiskStorage(StorageAdapter):
             if size is not None:
                 self._sizes[name] = size
 
-    @contextlib.contextmanager
-    def _keeping(self, name: str, size: int, temporary: str | None = None) -> Iterator[int]:
-        """Open a new file for the block to fill; the file stays if the block succeeds, else nothing does."""
+    def _sync(self, name: str, *, may_be_gone: bool = False) -> None:
+        with _translated(name):
+            try:
+                sync_path(self._path(name))
+            except FileNotFoundError:
+                if not may_be_gone:
+                    raise
+        self._sync_folders(self._path(name).parent)
+
+    def _sync_folders(self, *folders: Path) -> None:
+        if not self._fsync:
+            return
+        for folder in folders:
+            with _translated(folder.name):
+                sync_path(folder)
+
+    def _add_used(self, size: int) -> None:
+        with self._lock:
+            self._used_bytes += size
+
+    def _refuse_more(self, size: int) -> None:
         if self._used_bytes + size > self.limit_bytes:
             raise SpoolFullError(
                 f"the spool holds {self._used_bytes} of {self.limit_bytes} bytes; raise max_spool_bytes to keep more"
             )
-        path = self._path(temporary or name)
+
+    @contextlib.contextmanager
+    def _keeping(self, name: str, size: int, temporary: str | None = None) -> Iterator[int]:
+        """Open a new file of this size for the block to fill, and count it."""
+        self._refuse_more(size)
+        with self._making(name, temporary or name) as descriptor:
+            yield descriptor
+        self._account(name, size)
+
+    @contextlib.contextmanager
+    def _making(self, name: str, made_as: str) -> Iterator[int]:
+        """Open a new file for the block to fill; the file stays if the block succeeds, else nothing does."""
+        path = self._path(made_as)
         with _translated(name):
             try:
                 descriptor = os.open(path, _NEW_FILE, 0o600)
@@ -168,7 +242,6 @@ class DiskStorage(StorageAdapter):
             except BaseException:
                 path.unlink(missing_ok=True)
                 raise
-        self._account(name, size)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import xray_trace.export.ownership  # noqa: F401 - its fork hook has to run before those of programs that record
@@ -22,6 +21,7 @@ __all__ = ["Exporter"]
 
 _is_finalizing = sys.is_finalizing
 _LIVES = 3  # a queue may be closed under a record by a shutdown or a fork; not again and again
+_CLOSED_AGAIN = "the exporter was shut down again and again while it was recording"
 
 
 class Exporter:
@@ -42,16 +42,17 @@ class Exporter:
         self._pipeline: Pipeline | None = None
         self._former_owners: set[str] = set()
 
-    def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
+    def put(self, record: Record) -> None:
         """Keep the record; see `Sink.put`."""
         if _is_finalizing():
             return
         try:
             pipeline = self._pipeline or self._start()
             try:
-                pipeline.intake.take(record, late)
+                pipeline.intake.take(record)
             except QueueClosedError:
-                self._take_elsewhere(pipeline, record, late)
+                self._end_life(pipeline)
+                self._take(record)
             if record.event:
                 self._stats.record_one()
         except SpoolFullError:
@@ -61,6 +62,18 @@ class Exporter:
         except Exception as error:  # noqa: BLE001 - the guard lets what is the user's go on
             self._guard.swallow(error, "keeping a record")
             self._lose("recording failed", record)
+
+    def put_late(self, value: LateValue) -> None:
+        """Have the value encoded in the background; see `Sink.put_late`."""
+        if _is_finalizing():
+            return
+        try:
+            self._put_off(value)
+        except SpoolError:
+            self._lose_value("the disk failed")
+        except Exception as error:  # noqa: BLE001 - see put
+            self._guard.swallow(error, "putting off a large value")
+            self._lose_value("recording failed")
 
     def report(self, line: str) -> None:
         """Have the background thread log the line: one a minute of its kind, all in debug mode."""
@@ -102,18 +115,28 @@ class Exporter:
             with self._guard.around("letting go after a fork"):
                 pipeline.forget_in_child()
 
-    def _take_elsewhere(self, closed: "Pipeline", record: Record, late: Sequence[LateValue]) -> None:
-        """Keep the record with a new pipeline, since a shutdown or a fork closed the old one meanwhile."""
+    def _take(self, record: Record) -> None:
         for _ in range(_LIVES):
-            self._former_owners |= closed.owners()
-            if self._pipeline is closed:
-                self._pipeline = None
-            closed = self._start()
+            pipeline = self._pipeline or self._start()
             try:
-                return closed.intake.take(record, late)
+                return pipeline.intake.take(record)
             except QueueClosedError:
-                continue
-        raise SpoolError("the exporter was shut down again and again while it was recording")
+                self._end_life(pipeline)
+        raise SpoolError(_CLOSED_AGAIN)
+
+    def _put_off(self, value: LateValue) -> None:
+        for _ in range(_LIVES):
+            pipeline = self._pipeline or self._start()
+            try:
+                return pipeline.intake.put_off(value)
+            except QueueClosedError:
+                self._end_life(pipeline)
+        raise SpoolError(_CLOSED_AGAIN)
+
+    def _end_life(self, pipeline: "Pipeline") -> None:
+        self._former_owners |= pipeline.owners()
+        if self._pipeline is pipeline:
+            self._pipeline = None
 
     def _start(self) -> "Pipeline":
         with self._lock:
@@ -136,3 +159,8 @@ class Exporter:
             self._stats.record_one()
             self._stats.drop(reason)
         self.report(f"a record is lost: {reason}")
+
+    def _lose_value(self, reason: str) -> None:
+        self._stats.record(1)
+        self._stats.drop(reason)
+        self.report(f"a large value is lost: {reason}")

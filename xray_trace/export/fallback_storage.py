@@ -1,6 +1,6 @@
 """FallbackStorage: the disk as long as it takes what is written, memory when it does not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO, TypeVar
 
 from xray_trace.errors import SpoolError, SpoolFullError
@@ -46,6 +46,14 @@ class FallbackStorage(StorageAdapter):
     def write(self, name: str, *chunks: bytes) -> None:
         """Keep the chunks, in memory if the disk does not take them."""
         self._try_both(lambda storage: storage.write(name, *chunks))
+
+    def write_stream(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Keep the chunks on disk or not at all: they come once, and memory is no place for what is so large."""
+        self._first.write_stream(name, chunks)
+
+    def sync(self, name: str) -> None:
+        """Have it outlive the machine where it is on disk and the settings ask for that."""
+        self._holder(name).sync(name)
 
     def patch(self, name: str, start: bytes) -> None:
         """Replace the first bytes of what lies under the name."""

@@ -1,11 +1,12 @@
 """Intake: what the caller's thread does to a record before `put` may return."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
 from xray_trace.errors import QueueClosedError, SpoolError
-from xray_trace.events import Content, LateValue, Part, Record, encode_record
+from xray_trace.events import ContentStream, LateValue, Part, Record, encode_record
 from xray_trace.export.batch_queue import BatchQueue
 from xray_trace.export.blob_header import reserved_header
 from xray_trace.export.spool_name import LATE, STAGED
@@ -15,6 +16,9 @@ from xray_trace.ids import new_id
 from xray_trace.stats import Stats
 
 __all__ = ["Intake", "LateNotice"]
+
+
+_SHARE_TAKEN = 0.8  # of the storage's limit, which is a quarter above that of the settings
 
 
 class LateNotice(msgspec.Struct, rename="camel", frozen=True):
@@ -32,50 +36,60 @@ class Intake:
     """
 
     def __init__(
-        self, storage: StorageAdapter, batch_queue: BatchQueue, stats: Stats, inline_max_bytes: int, workers: int
+        self,
+        storage: StorageAdapter,
+        batch_queue: BatchQueue,
+        stats: Stats,
+        inline_max_bytes: int,
+        workers: int,
+        ask_for_room: Callable[[], None],
     ) -> None:
         self._storage = storage
         self._queue = batch_queue
         self._stats = stats
         self._inline_max_bytes = inline_max_bytes
+        self._ask_for_room = ask_for_room
         self.pool = WorkerPool(workers, self._take_late, self._lose_late)
 
-    def take(self, record: Record, late: Sequence[LateValue] = ()) -> None:
-        """Keep the record and announce its late values; counting the record's own event is the caller's part."""
+    def take(self, record: Record) -> None:
+        """Keep the record; counting its own event is the caller's part."""
         try:
             payload = encode_record(record)
         except UnicodeEncodeError:  # half a surrogate pair in a key
             payload = encode_record(_without_surrogates(record))
-        if len(payload) <= self._inline_max_bytes and not late:
+        if len(payload) <= self._inline_max_bytes:
             self._queue.put(payload)
         else:
-            self._take_large(record, late)
+            self._take_large(record)
 
-    def _take_large(self, record: Record, late: Sequence[LateValue]) -> None:
+    def _take_large(self, record: Record) -> None:
         lost: list[Part] = []
         for part in record.parts:
             if part.body is not None and len(part.body) > self._inline_max_bytes:
                 record, lost = self._with_large_parts_staged(record)
                 break
-        jobs = [LateJob(value, self._announce(value)) for value in late]
         try:
             if lost:
                 self._keep(Record(record.trace_id, b"", lost))
-            if record.event or record.parts:
-                self._keep(record)  # the last that may fail, so that a record is kept once or not at all
+            self._keep(record)  # the last that may fail, so that a record is kept once or not at all
         except SpoolError:
-            self._take_back(record, jobs)
+            self._take_back(record)
             raise
-        for job in jobs:
-            self.pool.submit(job)
 
-    def _take_back(self, record: Record, jobs: list[LateJob]) -> None:
+    def put_off(self, value: LateValue) -> None:
+        """Announce the value and have it encoded; raises QueueClosedError if nothing is taken any more."""
+        job = LateJob(value, self._announce(value))
+        try:
+            self.pool.submit(job)
+        except QueueClosedError:
+            self._withdraw(job)
+            raise
+
+    def _take_back(self, record: Record) -> None:
         """Remove the files of a record that is not kept: nobody would ask for them, but the quota count them."""
         for part in record.parts:
             if part.blob is not None:
                 self._storage.remove(part.blob)
-        for job in jobs:
-            self._withdraw(job)
 
     def _keep(self, record: Record) -> None:
         self._queue.put(_encode(record))
@@ -111,20 +125,47 @@ class Intake:
             return None
         return name
 
-    def _take_late(self, job: LateJob, content: Content) -> None:
-        value = job.value
-        part = Part(
-            value.key, None, content.content_type, content.body, b"", value.metadata, value.data_id, listed=False
-        )
+    def _take_late(self, job: LateJob, stream: ContentStream) -> None:
+        """Keep a late value: inside a record if it turns out small, else in a file that a record names."""
         try:
-            self.take(Record(value.trace_id, b"", [part]))
+            part = self._part_of(job.value, stream)
+            self._keep_or_take_back(Record(job.value.trace_id, b"", [part]))
         except QueueClosedError:
             return  # shut down meanwhile; the file that announced it tells the next start
-        except SpoolError:
-            self._count_lost("a value found no room in the spool")
+        except SpoolError as error:
+            self._lose_late(job, str(error), "a value found no room in the spool")
+            return
         self._withdraw(job)
 
-    def _lose_late(self, job: LateJob, sentence: str) -> None:
+    def _part_of(self, value: LateValue, stream: ContentStream) -> Part:
+        part = Part(value.key, None, stream.content_type, None, b"", value.metadata, value.data_id, listed=False)
+        head: list[bytes] = []
+        for chunk in stream.chunks:
+            head.append(chunk)
+            if sum(map(len, head)) > self._inline_max_bytes:
+                break
+        else:
+            return msgspec.structs.replace(part, body=b"".join(head))
+        name = self._storage.new_name(STAGED)
+        header = reserved_header(value.trace_id, part.key, part.content_type, part.metadata)
+        self._storage.write_stream(name, self._making_room(itertools.chain([header, *head], stream.chunks)))
+        return msgspec.structs.replace(part, blob=name)
+
+    def _making_room(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the chunks; where they come near the limit, what is older has to go while there still is room."""
+        for chunk in chunks:
+            if self._storage.used_bytes > self._storage.limit_bytes * _SHARE_TAKEN:
+                self._ask_for_room()
+            yield chunk
+
+    def _keep_or_take_back(self, record: Record) -> None:
+        try:
+            self._keep(record)
+        except SpoolError:
+            self._take_back(record)
+            raise
+
+    def _lose_late(self, job: LateJob, sentence: str, reason: str) -> None:
         part = _lost_part(job.value.data_id, job.value.key, sentence)
         try:
             self._keep(Record(job.value.trace_id, b"", [part]))
@@ -132,7 +173,7 @@ class Intake:
             return  # as above
         except SpoolError:
             pass  # nothing but the count tells of it then
-        self._count_lost("a large value could not be encoded in the background")
+        self._count_lost(reason)
         self._withdraw(job)
 
     def _withdraw(self, job: LateJob) -> None:

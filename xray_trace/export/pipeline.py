@@ -38,7 +38,9 @@ class Pipeline:
         self.disk, self.storage = _open_storage(config, reporter.report)
         self.doorbell = Doorbell()
         self.queue = BatchQueue(self.storage, self.doorbell.ring, config.max_batch_size)
-        self.intake = Intake(self.storage, self.queue, stats, config.inline_max_bytes, config.worker_pool_size)
+        self.intake = Intake(
+            self.storage, self.queue, stats, config.inline_max_bytes, config.worker_pool_size, self.doorbell.ring
+        )
         self.flushes: deque[threading.Event] = deque()
         self.is_stopping = False
         self._ended = threading.Event()
@@ -113,7 +115,7 @@ def _open_storage(config: Config, report: Callable[[str], None]) -> tuple[DiskSt
         report("on this system the spool is kept in memory: what is not sent is lost with the process")
         return None, memory
     try:
-        disk = DiskStorage(Path(config.spool_dir), config.destination, limit)
+        disk = DiskStorage(Path(config.spool_dir), config.destination, limit, fsync=config.fsync)
     except SpoolError as error:
         report(f"{error}; what is recorded is kept in memory and lost with the process if it cannot be sent")
         return None, memory

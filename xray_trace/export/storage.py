@@ -2,6 +2,7 @@
 
 import itertools
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from xray_trace.export.journal import Journal
@@ -45,6 +46,20 @@ class StorageAdapter(ABC):
     @abstractmethod
     def write(self, name: str, *chunks: bytes) -> None:
         """Keep the chunks, one after another, under the name; replaces what was there."""
+
+    @abstractmethod
+    def write_stream(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Keep chunks that are made as they are asked for, as `write` does; the limit is watched as they come.
+
+        What making a chunk raises comes out as it is, and nothing is kept.
+        """
+
+    @abstractmethod
+    def sync(self, name: str) -> None:
+        """Have it, and the values written before it, outlive the machine, where the settings ask for that.
+
+        May wait for the disk: not for the threads of the program.
+        """
 
     @abstractmethod
     def patch(self, name: str, start: bytes) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from xray_trace.capture.arguments import clean_key
 from xray_trace.capture.capturer import Capture, Capturer
-from xray_trace.events import LateValue, Part, Record, Role, Sink
+from xray_trace.events import LateValue, Part, Role, Sink
 from xray_trace.ids import derive_data_id, new_id
 
 __all__ = ["ArtifactWriter"]
@@ -40,8 +40,7 @@ class ArtifactWriter:
         part = Part(key, role, captured.content_type, captured.body, captured.noted, encoded_metadata)
         if captured.late is not None:
             part.data_id = new_id()
-            late = LateValue(trace_id, part.data_id, key, encoded_metadata, captured.late)
-            self._sink.put(Record(trace_id, b""), (late,))
+            self._sink.put_late(LateValue(trace_id, part.data_id, key, encoded_metadata, captured.late))
         elif tell_id:
             part.data_id = self._data_id(trace_id, captured)
         parts.append(part)

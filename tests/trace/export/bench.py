@@ -75,7 +75,7 @@ class Bench:
             from pathlib import Path
             from xray_trace.config import Config
             from xray_trace.stats import Stats
-            from xray_trace.events import Content, LateValue, Part, Record
+            from xray_trace.events import ContentStream, LateValue, Part, Record
             from xray_trace.export.exporter import Exporter
             from tests.trace.export.bench import part, step
             config = Config(api_key="key-1", **{ ({"base_url": self.url, **options})!r}, spool_dir=Path({str(self.spool_dir)!r}))

@@ -5,10 +5,13 @@ import threading
 
 import pytest
 
-from tests.trace.export.bench import assert_adds_up, finished, part, step
+from tests.trace.export.bench import assert_adds_up, finished, part, step, wait_until
 from tests.trace.export.scripted_server import Reply
-from xray_trace.events import Content, LateValue, Part
+from xray_trace.events import ContentStream, LateValue, Part
 from xray_trace.export.worker_pool import MAX_WAITING
+from xray_trace.recorder.options import StepOptions
+from xray_trace.recorder.step import Step
+from xray_trace.tracer import Tracer
 
 BIG = 100_000
 
@@ -126,8 +129,9 @@ def late(data_id: str, encode) -> tuple[Part, LateValue]:
 def test_a_late_value_follows_its_step_under_the_id_it_was_given(bench, server, size):
     exporter, stats = bench.exporter()
     body = b"x" * size
-    reference, value = late("late-1", lambda: Content("text/plain", body, b"{}"))
-    exporter.put(step("s1", reference), [value])
+    reference, value = late("late-1", lambda: ContentStream("text/plain", iter([body])))
+    exporter.put_late(value)
+    exporter.put(step("s1", reference))
     result = exporter.flush(20)
     assert (result.delivered, result.pending) == (2, 0)
     assert references(server, "s1") == ["late-1"]
@@ -144,7 +148,8 @@ def test_a_late_value_follows_its_step_under_the_id_it_was_given(bench, server, 
 def test_a_late_value_that_cannot_be_encoded_is_told_of_and_counted(bench, server):
     exporter, stats = bench.exporter()
     reference, value = late("late-1", lambda: 1 // 0)
-    exporter.put(step("s1", reference), [value])
+    exporter.put_late(value)
+    exporter.put(step("s1", reference))
     result = exporter.flush(20)
     assert result.dropped == {"a large value could not be encoded in the background": 1}
     assert "ZeroDivisionError" in data_events(server)["late-1"]["metadata"]["lost"]
@@ -156,19 +161,105 @@ def test_more_late_values_than_may_wait_are_lost_and_told_of(bench, server):
     exporter, stats = bench.exporter(worker_pool_size=1)
     gate = threading.Event()
 
-    def encode() -> Content:
+    def encode() -> ContentStream:
         gate.wait(30)
-        return Content("text/plain", b"x", b"{}")
+        return ContentStream("text/plain", iter([b"x"]))
 
     for number in range(MAX_WAITING + 5):
         reference, value = late(f"late-{number}", encode)
-        exporter.put(step(f"s{number}", reference), [value])
+        exporter.put_late(value)
+        exporter.put(step(f"s{number}", reference))
     gate.set()
     result = exporter.flush(30)
-    assert sum(result.dropped.values()) == 5
+    assert result.dropped == {"too many large values were waiting to be encoded": 5}
     told = [event for event in data_events(server).values() if "lost" in event["metadata"]]
     assert len(told) == 5
     assert len(data_events(server)) == MAX_WAITING + 5
+    assert_adds_up(stats)
+
+
+def test_a_large_input_is_at_the_server_complete_while_its_step_still_runs(bench, server):
+    tracer = Tracer(
+        api_key="key-1", base_url=server.url, spool_dir=bench.spool_dir, batch_interval_seconds=0.05, project_id="p"
+    )
+    running = tracer.recorder.start_step("long", StepOptions(), Step)
+    rows = [[n, {"n": n}] for n in range(600_000)]
+    running.input(rows, key="rows")
+    wait_until(lambda: server.blobs, 60)
+    assert [event for event in server.accepted if event["type"] == "step"] == []
+    running.end()
+    assert tracer.shutdown(20).pending == 0
+    (ended,) = [event for event in server.accepted if event["type"] == "step"]
+    assert ended["inputs"]["rows"] == {"type": "list", "length": 600_000, "late": True}
+    (artifact,) = ended["artifacts"]
+    assert json.loads(server.blobs[artifact["dataId"]].body) == rows
+
+
+def test_a_late_value_whose_making_fails_half_way_leaves_no_file(bench, server):
+    def chunks():
+        yield b"x" * BIG
+        raise ZeroDivisionError
+
+    exporter, stats = bench.exporter()
+    reference, value = late("late-1", lambda: ContentStream("text/plain", chunks()))
+    exporter.put_late(value)
+    exporter.put(step("s1", reference))
+    result = exporter.flush(20)
+    assert result.dropped == {"a large value could not be encoded in the background": 1}
+    assert "ZeroDivisionError" in data_events(server)["late-1"]["metadata"]["lost"]
+    assert bench.files("data/*") == []
+    assert_adds_up(stats)
+
+
+def test_a_late_value_that_fills_the_disk_is_told_of_and_leaves_no_file(bench, server):
+    program = bench.program(
+        """
+        import resource
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
+        value = LateValue(
+            "trace", "late-1", "big", b"{}", lambda: ContentStream("text/plain", (b"x" * 100_000 for _ in range(50)))
+        )
+        exporter.put_late(value)
+        exporter.put(step("s1", Part("big", "input", "", None, b"{}", b"{}", "late-1")))
+        result = exporter.shutdown(20)
+        print(result.pending, result.dropped, os.listdir(config.spool_dir / "data"))
+        """
+    )
+    assert finished(program).strip() == "0 {'a value found no room in the spool': 1} []"
+    assert "disk failed" in data_events(server)["late-1"]["metadata"]["lost"]
+
+
+def test_what_is_older_makes_room_for_a_late_value_while_it_grows(bench, server):
+    server.always = Reply(503)
+    exporter, stats = bench.exporter(max_spool_bytes=4_000_000, max_attempts=1)
+    for number in range(6):
+        exporter.put(step(f"s{number}", part(os.urandom(500_000))))
+    exporter.flush(10)
+    assert stats.snapshot().dropped == {}
+
+    def chunks():
+        yield b"x" * 1_200_000
+        yield b"y"
+        wait_until(lambda: exporter._pipeline.storage.used_bytes <= 4_000_000)
+        yield b"z" * 600_000
+
+    reference, value = late("late-1", lambda: ContentStream("text/plain", chunks()))
+    exporter.put_late(value)
+    exporter.put(step("late", reference))
+    exporter.flush(30)
+    assert set(stats.snapshot().dropped) == {"the spool was full"}
+    assert_adds_up(stats)
+
+
+def test_after_a_shutdown_late_values_begin_a_new_life(bench, server):
+    exporter, stats = bench.exporter()
+    exporter.put(step("s1"))
+    exporter.shutdown(10)
+    _, value = late("late-1", lambda: ContentStream("text/plain", iter([b"x" * BIG])))
+    exporter.put_late(value)
+    assert exporter.shutdown(20).pending == 0
+    assert server.blobs["late-1"].body == b"x" * BIG
+    assert bench.files() == []
     assert_adds_up(stats)
 
 
@@ -176,7 +267,8 @@ def test_a_late_value_that_takes_for_ever_does_not_hold_up_the_shutdown(bench, s
     exporter, stats = bench.exporter()
     gate = threading.Event()
     reference, value = late("late-1", lambda: gate.wait(60))
-    exporter.put(step("s1", reference), [value])
+    exporter.put_late(value)
+    exporter.put(step("s1", reference))
     exporter.shutdown(1)
     assert len(server.posts()) == 1
     assert [name.rsplit(".", 1)[1] for name in bench.files("data/*")] == ["late"]

@@ -67,7 +67,8 @@ def test_a_value_that_is_still_being_encoded_does_not_hold_up_the_end(bench, ser
         AT_EXIT
         + """
 value = LateValue("trace", "late-1", "big", b"{}", lambda: time.sleep(3600))
-exporter.put(step("s1", Part("big", "input", "", None, b"{}", b"{}", "late-1")), [value])
+exporter.put_late(value)
+exporter.put(step("s1", Part("big", "input", "", None, b"{}", b"{}", "late-1")))
 """
     )
     began = time.monotonic()

@@ -231,7 +231,8 @@ def test_a_value_that_the_process_took_with_it_is_told_of_and_counted(bench, ser
         """
         reference = Part("big", "input", "", None, b'{"type":"list","late":true}', b"{}", "late-1")
         value = LateValue("trace", "late-1", "big", b"{}", lambda: time.sleep(60))
-        exporter.put(step("s1", reference), [value])
+        exporter.put_late(value)
+        exporter.put(step("s1", reference))
         os._exit(0)
         """
     )

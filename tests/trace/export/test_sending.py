@@ -234,6 +234,24 @@ def test_what_a_shutdown_left_is_counted_once_when_the_same_program_goes_on(benc
     assert sorted(steps(server)) == ["s1", "s2"]
 
 
+def test_what_the_server_rejected_counts_within_the_quota_and_goes_first(bench, server):
+    server.always = Reply(400, b'{"error":"no"}')
+    exporter, stats = bench.exporter(max_spool_bytes=1_000_000)
+    for number in range(20):
+        exporter.put(step(f"s{number}", *(part(b"%d-%d" % (number, n) * 3000, f"k{n}") for n in range(5))))
+        exporter.flush(10)
+    rejected = stats.snapshot().dropped
+    assert set(rejected) == {"rejected by the server"}
+    assert 0 < len(bench.files("rejected/*")) < 20
+    assert sum(path.stat().st_size for path in bench.spool_dir.glob("*/*")) <= 1_250_000
+    server.always = Reply(401)
+    for number in range(5):
+        exporter.put(step(f"t{number}", *(part(b"%d-%d" % (number, n) * 3000, f"k{n}") for n in range(5))))
+        exporter.flush(10)
+    assert stats.snapshot().dropped == rejected  # what waits stays, and what had gone was counted when it was rejected
+    assert_adds_up(stats)
+
+
 def test_a_full_spool_loses_the_oldest_and_counts_them(bench, server):
     server.always = Reply(401)
     exporter, stats = bench.exporter(max_spool_bytes=1_000_000)
