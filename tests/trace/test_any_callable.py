@@ -265,7 +265,7 @@ def generated(n: int) -> Generator[int, None, None]:
 class Nowhere:
     """Keeps nothing: thousands of calls are made."""
 
-    def put(self, record: Any, late: Any = ()) -> None:
+    def put(self, record: Any) -> None:
         return None
 
 

@@ -89,7 +89,7 @@ class SignallingSink:
     def __init__(self, fails: bool) -> None:
         self.fails = fails
 
-    def put(self, record: Record, late: Any = ()) -> None:
+    def put(self, record: Record) -> None:
         if self.fails:
             raise OSError("disk")
         os.kill(os.getpid(), signal.SIGUSR1)

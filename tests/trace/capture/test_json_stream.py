@@ -137,14 +137,31 @@ def test_long_bytes_are_cut_nowhere(content: bytes, steps: Budget) -> None:
     assert streamed([content, bytearray(content)], steps) == at_once([content, bytearray(content)])
 
 
+@pytest.mark.parametrize("length", range(398, 406))
+def test_the_end_of_a_long_list_is_not_taken_for_a_name_and_its_value(length: int) -> None:
+    value = [*range(length), "password", "no secret"]
+    assert streamed(value, Budget(50, 100)) == at_once(value)
+    assert b"no secret" in at_once(value)
+
+
 def test_depth_and_cycles_end_as_they_do_at_once() -> None:
     cycle: list[Any] = [{"a": 1}]
     cycle[0]["back"] = cycle
     deep: Any = "bottom"
     for level in range(60):
         deep = [deep] if level % 2 else {"k": deep, 1: (deep,) if level > 50 else 1}
-    for value in (cycle, [cycle, cycle], deep):
-        for nodes in (1, 3, 20):
+    lists: Any = "bottom"
+    dicts: Any = "bottom"
+    for _ in range(60):
+        lists, dicts = [lists, 1, 2], {"k": dicts, "other": 1}
+    chain: Any = "bottom"
+    for _ in range(10):
+        chain = [chain]
+    wide: Any = [[chain] for _ in range(100)]
+    for _ in range(42):
+        wide = [wide]
+    for value in (cycle, [cycle, cycle], deep, lists, dicts, wide):
+        for nodes in (1, 3, 20, 60):
             assert streamed(value, Budget(nodes, 20)) == at_once(value)
 
 
