@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["Scope", "carry", "get_scope", "set_scope"]
+__all__ = ["OURS", "Scope", "carry", "get_scope", "set_scope"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,6 +17,10 @@ class Scope:
 
     __slots__ = ("__weakref__",)
 
+
+OURS = Scope()
+"""The scope in which our own lines are logged. What the program's log handlers do with them is not recorded: it
+would make more lines, for ever. The rest of what runs in our threads is, such as `__del__` of the program's garbage."""
 
 _scope: ContextVar[Scope | None] = ContextVar("xray_trace_scope", default=None)
 

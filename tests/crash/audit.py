@@ -22,20 +22,31 @@ class Audit:
         self._project_id = project_id or server.credentials["projectId"]
 
     def faults(self, run: str, returned: Collection[str], in_flight: int) -> list[str]:
-        """Return in words what is missing, there twice, not as it was passed, or there though nobody recorded it."""
-        steps = [
-            step for step in stored_steps(self._server, self._token, run, self._project_id) if not step.get("pending")
-        ]
-        found = Counter(_label(step) for step in steps)
+        """Return in words what is miscounted, and what is not as it was passed."""
+        values = [fault for step in self.steps(run) for fault in self._wrong_values(step)]
+        return self.miscounted(run, returned, in_flight) + values
+
+    def miscounted(self, run: str, returned: Collection[str], in_flight: int = 0) -> list[str]:
+        """Return in words what is missing, there twice, or there though no call with that label can have ended."""
+        found = self.labels(run)
         extra = [label for label in found if label not in returned]
         faults = [f"{label} is missing" for label in sorted(set(returned) - set(found))]
         faults += [f"{label} is there {count} times" for label, count in found.items() if count != 1]
         if len(extra) > in_flight:
             faults.append(f"more than were running are there besides: {extra}")
-        return faults + [fault for step in steps for fault in self._wrong_values(step)]
+        return faults
+
+    def labels(self, run: str) -> Counter[str]:
+        """Return how often each label is there."""
+        return Counter(str(step["inputs"]["label"]["value"]) for step in self.steps(run))
+
+    def steps(self, run: str) -> list[dict[str, Any]]:
+        """Return the run's steps that have ended."""
+        found = stored_steps(self._server, self._token, run, self._project_id)
+        return [step for step in found if step["type"] == "step" and not step.get("pending")]
 
     def _wrong_values(self, step: dict[str, Any]) -> Iterator[str]:
-        label = _label(step)
+        label = str(step["inputs"]["label"]["value"])
         payload = payload_of(label)
         summary = step["inputs"]["payload"]
         if summary["length"] != len(payload) or summary.get("value", payload) != payload:
@@ -56,7 +67,3 @@ class Audit:
             return f"not uploaded: {data}".encode()
         answer: requests.Response = call("GET", data["presignedUrl"])
         return answer.content
-
-
-def _label(step: dict[str, Any]) -> str:
-    return str(step["inputs"]["label"]["value"])

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from xray_trace.context import OURS, set_scope
 from xray_trace.log import write_log
 
 __all__ = ["Reporter"]
@@ -42,7 +43,11 @@ class Reporter:
         while self._waiting:
             line, is_warning = self._waiting.popleft()
             if self._debug or self._is_due(line):
-                write_log(line, is_warning=is_warning)
+                set_scope(OURS)
+                try:
+                    write_log(line, is_warning=is_warning)
+                finally:
+                    set_scope(None)
 
     def _is_due(self, line: str) -> bool:
         kind = _VARYING.sub("#", line)

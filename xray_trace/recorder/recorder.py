@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from xray_trace.context import Scope, get_scope
+from xray_trace.context import OURS, Scope, get_scope
 from xray_trace.ids import is_valid_id, new_trace_id
 from xray_trace.recorder.core import RecorderCore
 from xray_trace.recorder.step import Step
@@ -32,7 +32,8 @@ class Recorder:
         rate = self._sample_rate if sample_rate is None else sample_rate
         if trace_id is None or not is_valid_id(trace_id):
             trace_id = new_trace_id(self._project_id)
-        trace = Trace(self.core if _is_sampled(rate) else None, trace_id, name)
+        is_recorded = _is_sampled(rate) and get_scope() is not OURS
+        trace = Trace(self.core if is_recorded else None, trace_id, name)
         if trace.recorded:
             with self.core.guard.around("starting a trace"):
                 trace.start(self.core, metadata or {})
