@@ -56,7 +56,9 @@ def stored_steps(server: Server, token: str, run: str, project_id: str | None = 
     found: list[dict[str, Any]] = []
     body: dict[str, Any] = {"filter": {"metadata.run": run}, "limit": 100}
     while True:
-        answer = server.call("POST", path, json=body, token=token).json()
+        answered = server.call("POST", path, json=body, token=token)
+        assert answered.status_code == 200, answered.text
+        answer = answered.json()
         found += answer["results"]
         if not answer["nextCursor"]:
             return found
