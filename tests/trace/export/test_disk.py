@@ -58,6 +58,31 @@ print(result.delivered, result.pending, result.dropped, stats.snapshot().swallow
     assert bench.files() == []
 
 
+def test_a_large_value_that_cannot_be_opened_for_now_waits_with_all_that_was_recorded_with_it(bench, server):
+    program = bench.program(
+        """
+import resource
+def limit(descriptors):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+usual, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+exporter.put(step("s0"))
+exporter.flush(20)
+exporter.put(step("s1", part(b"small", "small"), part(b"x" * 30_000)))
+limit(3)
+exporter.flush(20)
+print(stats.snapshot().delivered, stats.snapshot().dropped)
+limit(usual)
+exporter.flush(20)
+now = stats.snapshot()
+print(now.delivered, now.pending, now.dropped)
+""",
+        batch_interval_seconds=60,
+    )
+    assert finished(program).splitlines() == ["1 {}", "4 0 {}"]
+    assert [event["type"] for event in server.accepted] == ["step", "data", "step"]
+    assert len(server.blobs) == 1
+
+
 def test_a_disk_that_fills_while_recording_loses_nothing_and_is_used_again_when_it_can_be(bench, server):
     source = (
         FULL
