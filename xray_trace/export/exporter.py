@@ -41,18 +41,21 @@ class Exporter:
         self._former_owners: set[str] = set()
 
     def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
-        """Keep the record; see `Sink.put`."""
+        """Keep the record; see `Sink.put`. It is counted first: delivered may be no more than was recorded."""
+        if record.event:
+            self._stats.record_one()
         try:
             self._take(record, late)
-            if record.event:
-                self._stats.record_one()
         except SpoolFullError:
             self._lose("the spool was full", record)
         except SpoolError:
             self._lose("the disk failed", record)
         except Exception as error:  # noqa: BLE001 - the guard lets what is the user's go on
-            self._guard.swallow(error, "keeping a record")
             self._lose("recording failed", record)
+            self._guard.swallow(error, "keeping a record")
+        except BaseException:  # as a KeyboardInterrupt, which is the user's: the call has not returned
+            self._lose("recording failed", record)
+            raise
 
     def report(self, line: str) -> None:
         """Have the background thread log the line: one a minute of its kind, all in debug mode."""
@@ -123,6 +126,5 @@ class Exporter:
 
     def _lose(self, reason: str, record: Record) -> None:
         if record.event:
-            self._stats.record_one()
             self._stats.drop(reason)
         self.report(f"a record is lost: {reason}")

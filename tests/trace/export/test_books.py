@@ -106,3 +106,42 @@ print(sorted(faults)[:5], looks > 300, exporter.shutdown(30).pending)
         max_spool_bytes=2_000_000_000,
     )
     assert finished(program).strip() == "[] True 0"
+
+
+def test_what_is_delivered_before_its_call_returns_is_counted_as_recorded_by_then(bench, server):
+    """As a signal handler finds it that flushes, and is rung at the end of the very work of keeping the record."""
+    program = bench.program(
+        """
+def look(frame, event, _):
+    if event == "return" and frame.f_code.co_name == "take":
+        sys.setprofile(None)
+        exporter.flush(20)
+        now = stats.snapshot()
+        print(now.recorded, now.delivered, now.pending)
+exporter.put(step("before"))
+sys.setprofile(look)
+exporter.put(step("now"))
+"""
+    )
+    assert finished(program).strip() == "2 2 0"
+
+
+def test_a_record_that_an_interrupt_kept_from_being_kept_is_counted_as_lost(bench, server):
+    program = bench.program(
+        """
+def strike(frame, event, _):
+    if event == "call" and frame.f_code.co_name == "take":
+        sys.setprofile(None)
+        raise KeyboardInterrupt
+exporter.put(step("before"))
+sys.setprofile(strike)
+try:
+    exporter.put(step("struck"))
+except KeyboardInterrupt:
+    print("interrupted")
+exporter.flush(20)
+now = stats.snapshot()
+print(now.recorded, now.delivered, now.pending, sum(now.dropped.values()))
+"""
+    )
+    assert finished(program).splitlines() == ["interrupted", "2 1 0 1"]
