@@ -6,13 +6,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check up format clean
+.PHONY: demo test test-nightly check up format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+# The crash tests with as many kills as a night has room for; each failure names the seed that repeats it.
+test-nightly: $(INSTALLED)
+	XRAY_CRASH_KILLS=500 $(BIN)/python -m pytest tests/crash
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

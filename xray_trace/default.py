@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 
+from xray_trace.guard import from_signal_handler
 from xray_trace.recorder.recorder import Recorder
 from xray_trace.stats import FlushResult, StatsSnapshot
 from xray_trace.tracer import FLUSH_TIMEOUT_SECONDS, BaseTracer, NoopTracer, Tracer
@@ -15,12 +16,16 @@ _recorder: Recorder | None = None
 """The installed tracer's: it is asked for at every call, and a tracer keeps the one it was made with."""
 _is_finalizing = sys.is_finalizing
 _installing = threading.RLock()  # re-entrant: a signal handler's step may come while the first step makes the tracer
+_is_being_made = False
+_missed = 0  # steps that could not be recorded because of that
+_NO_TRACER = NoopTracer()
 
 
 def _forget_in_child() -> None:
     """Replace the lock, which a thread that a fork's child does not have may hold."""
-    global _installing
+    global _installing, _is_being_made
     _installing = threading.RLock()
+    _is_being_made = False
 
 
 if hasattr(os, "register_at_fork"):
@@ -86,18 +91,39 @@ def stats() -> StatsSnapshot:
 
 def _make_default() -> BaseTracer:
     with _installing:
-        if _installed is None:
-            made = _made_safely()
-            if _installed is None:  # a signal handler may have been quicker
-                install(made)
-        return _installed or made
+        return _installed or _make_once()
+
+
+def _make_once() -> BaseTracer:
+    global _is_being_made, _missed
+    if _is_being_made:  # in this thread: a signal handler's step, and half of what a tracer needs is imported
+        _missed += 1
+        return _NO_TRACER
+    _is_being_made = True
+    try:
+        made = _made_safely()
+    finally:
+        _is_being_made = False
+    _tell_what_was_missed(made)
+    if _installed is None:  # a signal handler may have configured one meanwhile
+        install(made)
+    return _installed or made
 
 
 def _made_safely() -> BaseTracer:
     try:
         return Tracer()
-    except Exception:  # noqa: BLE001 - whatever the machine is like, the user's program goes on
+    except Exception as error:
+        if from_signal_handler(error):
+            raise
         return NoopTracer()
+
+
+def _tell_what_was_missed(made: BaseTracer) -> None:
+    global _missed
+    if isinstance(made, Tracer):
+        made.miss(_missed, "recorded by a signal handler while the tracer was being made")
+    _missed = 0
 
 
 def _retire(tracer: BaseTracer) -> None:

@@ -125,6 +125,12 @@ class Tracer(BaseTracer):
         """Return where everything is that was recorded."""
         return self._stats.snapshot()
 
+    def miss(self, count: int, reason: str) -> None:
+        """Count what would have been recorded, had this tracer been there."""
+        if count and self._recorder is not None:
+            self._stats.record(count)
+            self._stats.drop(reason, count)
+
     def after_fork_in_child(self) -> None:
         """Start anew in a fork's child: what the parent recorded is the parent's to send."""
         self._exporter.after_fork_in_child()

@@ -1,6 +1,7 @@
 """What the crash tests share: a program's environment, the delivery after it, and what the server has then."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.backend.server import Server
+
+ROOT = Path(__file__).parents[2]
 
 
 def environment(server: Server, spool: Path, **more: str) -> dict[str, str]:
@@ -36,18 +39,26 @@ def deliver(env: dict[str, str]) -> str:
     return done.stdout
 
 
+def free_port() -> int:
+    """Return a port for a server that comes back to it after it was killed."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
 def log_in(server: Server) -> str:
     account = {"email": server.credentials["email"], "password": server.credentials["password"]}
     return str(server.call("POST", "/api/v1/auth/login", json=account).json()["token"])
 
 
-def stored_steps(server: Server, token: str, run: str) -> list[dict[str, Any]]:
+def stored_steps(server: Server, token: str, run: str, project_id: str | None = None) -> list[dict[str, Any]]:
     """Return the steps that the server has of a run."""
-    path = f"/api/v1/projects/{server.credentials['projectId']}/query"
+    path = f"/api/v1/projects/{project_id or server.credentials['projectId']}/query"
     found: list[dict[str, Any]] = []
     body: dict[str, Any] = {"filter": {"metadata.run": run}, "limit": 100}
     while True:
-        answer = server.call("POST", path, json=body, token=token).json()
+        answered = server.call("POST", path, json=body, token=token)
+        assert answered.status_code == 200, answered.text
+        answer = answered.json()
         found += answer["results"]
         if not answer["nextCursor"]:
             return found

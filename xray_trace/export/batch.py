@@ -1,6 +1,7 @@
 """Batches: the body of one request to the server, as it lies on disk."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -12,6 +13,10 @@ MAX_BODY_BYTES = 5 * 1024 * 1024  # the server's limit for one request
 _HEAD = b'{"events":[\n'
 _JOINT = b",\n"
 _TAIL = b"\n]}"
+
+_EVENT_START = re.compile(rb'\{"type":"')
+_EVENT_TYPES = {"trace-start", "trace-success", "trace-failure", "step", "step-error", "trace-error", "data"}
+"""Told from an object inside an event, such as a value's summary, which may begin like one."""
 
 
 def batch_body(events: Sequence[bytes]) -> bytes:
@@ -40,7 +45,7 @@ def split_batches(events: Iterable[bytes]) -> Iterator[list[bytes]]:
 
 
 def validated_events(body: bytes) -> tuple[list[bytes], int]:
-    """Return the good lines of a body that may be damaged, and how many were not."""
+    """Return the good events of a body that may be damaged, and how many were not."""
     good: list[bytes] = []
     bad = 0
     for line in body.split(b"\n"):
@@ -50,13 +55,33 @@ def validated_events(body: bytes) -> tuple[list[bytes], int]:
         if _is_event(event):
             good.append(event)
         else:
-            bad += 1
+            whole, torn = _untangled(event)
+            good += whole
+            bad += torn
     return good, bad
 
 
-def _is_event(line: bytes) -> bool:
+def _untangled(line: bytes) -> tuple[list[bytes], int]:
+    """Return the whole events of a line in which another's begins where one broke off, and how many are torn."""
+    places = [match.start() for match in _EVENT_START.finditer(line)] + [len(line)]
+    good: list[bytes] = []
+    torn, position, is_torn = 0, 0, False
+    while position < len(line):
+        ends = [place for place in places if place > position]
+        end = next((end for end in reversed(ends) if _is_event(line[position:end].rstrip(b","), _EVENT_TYPES)), None)
+        if end is not None:
+            good.append(line[position:end].rstrip(b","))
+        else:
+            torn += not is_torn
+        is_torn = end is None
+        position = end or ends[0]
+    return good, torn
+
+
+def _is_event(line: bytes, types: Collection[str] | None = None) -> bool:
     try:
         event = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
-    return isinstance(event, dict) and isinstance(event.get("type"), str)
+    kind = event.get("type") if isinstance(event, dict) else None
+    return isinstance(kind, str) and (types is None or (kind in types and "traceId" in event))

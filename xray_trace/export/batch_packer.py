@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from xray_trace.errors import SpoolFullError
+from xray_trace.errors import SpoolError, SpoolFullError
 from xray_trace.events import decode_record
 from xray_trace.export.batch import batch_body, split_batches
 from xray_trace.export.blob_shelf import BlobShelf
@@ -80,6 +80,10 @@ class BatchPacker:
                 events.extend(self.expander.expand(record))
             except (msgspec.MsgspecError, ValueError, TypeError):
                 damaged += 1
+            except SpoolError:
+                self.expander.forget()  # or what was expanded in vain would be left out the next time
+                self._shelf.take_lost()  # it is counted the next time
+                raise
         return events, own_events, damaged
 
     def _write(self, name: str, body: bytes) -> None:

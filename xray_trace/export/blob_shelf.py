@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from xray_trace.errors import SpoolError
+from xray_trace.errors import FileGoneError, SpoolError, SpoolFullError
 from xray_trace.events import Part
 from xray_trace.export.blob_header import MAX_HEADER_BYTES, BlobHeader
 from xray_trace.export.item import Item
@@ -31,7 +31,8 @@ class BlobShelf:
         """Make a blob of the part's file and return its data id; None where the file is gone.
 
         The staged file stays as long as the journal: should the process die before the record is a batch, then whoever
-        adopts the record must find it.
+        adopts the record must find it. Raises SpoolError if the storage fails, after which the journal can be
+        packed again.
         """
         staged = part.blob or ""
         try:
@@ -50,9 +51,8 @@ class BlobShelf:
                 sha256=sha256,
                 size_bytes=size_bytes,
             )
-            self._storage.patch(staged, header.line(header_bytes))
-            is_new = self._storage.publish(staged, blob_name(data_id))
-        except SpoolError:
+            is_new = self._publish(staged, header, header_bytes)
+        except (FileGoneError, SpoolFullError):
             self._lost += 1
             return None
         self._staged.append(staged)
@@ -74,6 +74,28 @@ class BlobShelf:
         """Return the staged files whose blobs were made since the last call; they can go when the journal does."""
         staged, self._staged = self._staged, []
         return staged
+
+    def _publish(self, staged: str, header: BlobHeader, header_bytes: int) -> bool:
+        """Make a blob of the file, or of a copy where a full disk does not let it be; tell whether there was none."""
+        blob = blob_name(header.data_id)
+        try:
+            self._storage.patch(staged, header.line(header_bytes))
+            return self._storage.publish(staged, blob)
+        except FileGoneError:
+            raise
+        except SpoolError:
+            if self._has(blob):
+                return False
+            content = self._storage.read(staged)[header_bytes:]
+            self._storage.write(blob, msgspec.json.encode(header) + b"\n", content)
+            return True
+
+    def _has(self, name: str) -> bool:
+        try:
+            self._storage.size_bytes(name)
+        except FileGoneError:
+            return False
+        return True
 
     def _data_id(self, trace_id: str, part: Part, sha256: str) -> str:
         if part.data_id is not None and is_valid_id(part.data_id):

@@ -43,9 +43,11 @@ class Exporter:
         self._former_owners: set[str] = set()
 
     def put(self, record: Record) -> None:
-        """Keep the record; see `Sink.put`."""
+        """Keep the record; see `Sink.put`. It is counted first: delivered may be no more than was recorded."""
         if _is_finalizing():
             return
+        if record.event:
+            self._stats.record_one()
         try:
             pipeline = self._pipeline or self._start()
             try:
@@ -53,15 +55,16 @@ class Exporter:
             except QueueClosedError:
                 self._end_life(pipeline)
                 self._take(record)
-            if record.event:
-                self._stats.record_one()
         except SpoolFullError:
             self._lose("the spool was full", record)
         except SpoolError:
             self._lose("the disk failed", record)
         except Exception as error:  # noqa: BLE001 - the guard lets what is the user's go on
-            self._guard.swallow(error, "keeping a record")
             self._lose("recording failed", record)
+            self._guard.swallow(error, "keeping a record")
+        except BaseException:  # as a KeyboardInterrupt, which is the user's: the call has not returned
+            self._lose("recording failed", record)
+            raise
 
     def put_late(self, value: LateValue) -> None:
         """Have the value encoded in the background; see `Sink.put_late`."""
@@ -156,7 +159,6 @@ class Exporter:
 
     def _lose(self, reason: str, record: Record) -> None:
         if record.event:
-            self._stats.record_one()
             self._stats.drop(reason)
         self.report(f"a record is lost: {reason}")
 

@@ -15,6 +15,7 @@ from xray_trace.export.fallback_storage import FallbackStorage
 from xray_trace.export.intake import Intake
 from xray_trace.export.loading import load_module
 from xray_trace.export.memory_storage import MemoryStorage
+from xray_trace.export.native_thread import start_native_thread
 from xray_trace.export.ownership import IS_SUPPORTED
 from xray_trace.export.reporter import Reporter
 from xray_trace.export.storage import StorageAdapter
@@ -44,18 +45,18 @@ class Pipeline:
         self.flushes: deque[threading.Event] = deque()
         self.is_stopping = False
         self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._has_thread = False
+        self._thread_id: int | None = None
 
     def start(self) -> None:
         """Start the background thread; where the interpreter allows none any more, all stays in the spool."""
-        thread = threading.Thread(target=self._run, name="xray-trace", daemon=True)
-        self._thread = thread
+        self._has_thread = True
         try:
-            thread.start()
+            start_native_thread(self._run, "xray-trace")
         except RuntimeError as error:
             if from_signal_handler(error):
                 raise
-            self._thread = None
+            self._has_thread = False
             self.reporter.trace("no thread can be started any more; what is recorded now waits in the spool")
 
     def owners(self) -> set[str]:
@@ -68,7 +69,7 @@ class Pipeline:
         Values that are still being encoded get half of the time, so that what is ready has the rest.
         """
         self.intake.pool.drain((time.monotonic() + deadline) / 2)
-        if self._thread is None or self._thread is threading.current_thread():
+        if not self._has_thread or self._is_own_thread():
             return
         done = threading.Event()
         self.flushes.append(done)
@@ -84,11 +85,11 @@ class Pipeline:
         self.is_stopping = True
         self.queue.close()
         self.intake.pool.close()
-        if self._thread is None:
+        if not self._has_thread:
             self.storage.release()
             return
         self.doorbell.ring()
-        if self._thread is not threading.current_thread():
+        if not self._is_own_thread():
             self._ended.wait(max(0.0, deadline - time.monotonic()))
 
     def forget_in_child(self) -> None:
@@ -96,7 +97,11 @@ class Pipeline:
         self.queue.forget_in_child()
         self.storage.forget_in_child()
 
+    def _is_own_thread(self) -> bool:
+        return self._thread_id == threading.get_ident()
+
     def _run(self) -> None:
+        self._thread_id = threading.get_ident()
         try:
             with self.guard.around("working in the background"):
                 load_module("xray_trace.export.background").Background(self).run()

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from xray_trace.context import OURS, get_scope, set_scope
 from xray_trace.log import write_log
 
 __all__ = ["Reporter"]
@@ -42,7 +43,7 @@ class Reporter:
         while self._waiting:
             line, is_warning = self._waiting.popleft()
             if self._debug or self._is_due(line):
-                write_log(line, is_warning=is_warning)
+                _write_unrecorded(line, is_warning)
 
     def _is_due(self, line: str) -> bool:
         kind = _VARYING.sub("#", line)
@@ -53,3 +54,12 @@ class Reporter:
             self._next_at.clear()
         self._next_at[kind] = now + _SECONDS_BETWEEN_LINES
         return True
+
+
+def _write_unrecorded(line: str, is_warning: bool) -> None:
+    former = get_scope()
+    set_scope(OURS)
+    try:
+        write_log(line, is_warning=is_warning)
+    finally:
+        set_scope(former)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import TypeVar
 
-from xray_trace.context import get_scope
+from xray_trace.context import OURS, get_scope
 from xray_trace.ids import is_valid_id, new_id, new_trace_id
 from xray_trace.recorder.core import RecorderCore
 from xray_trace.recorder.options import StepOptions
@@ -36,7 +36,8 @@ class Recorder:
         rate = self._sample_rate if sample_rate is None else sample_rate
         if trace_id is None or not is_valid_id(trace_id):
             trace_id = new_trace_id(self._project_id)
-        trace = new_trace(self.core if _is_sampled(rate) else None, trace_id, name)
+        is_recorded = _is_sampled(rate) and get_scope() is not OURS
+        trace = new_trace(self.core if is_recorded else None, trace_id, name)
         if trace.core is not None:
             with self.core.guard.around("starting a trace"):
                 trace.start(self.core, metadata or {})

@@ -40,6 +40,49 @@ print(result.pending, result.dropped, stats.snapshot().swallowed)
     assert len(server.blobs) == 1
 
 
+def test_a_large_value_that_was_kept_before_the_disk_filled_is_delivered_all_the_same(bench, server):
+    """As on a file system that copies on write, the full disk does not even let a file's first bytes be replaced."""
+    source = (
+        FULL
+        + """
+for name in ("s1", "s2"):
+    exporter.put(step(name, part(b"x" * 30_000), part(b"y" * 30_000, "again"), part(b"y" * 30_000)))
+limit(0)
+result = exporter.shutdown(30)
+print(result.delivered, result.pending, result.dropped, stats.snapshot().swallowed)
+"""
+    )
+    assert finished(bench.program(source)).strip() == "4 0 {} 0"
+    assert sorted(steps(server)) == ["s1", "s2"]
+    assert sorted(len(request.body) for request in server.blobs.values()) == [30_000, 30_000]
+    assert bench.files() == []
+
+
+def test_a_large_value_that_cannot_be_opened_for_now_waits_with_all_that_was_recorded_with_it(bench, server):
+    program = bench.program(
+        """
+import resource
+def limit(descriptors):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+usual, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+exporter.put(step("s0"))
+exporter.flush(20)
+exporter.put(step("s1", part(b"small", "small"), part(b"x" * 30_000)))
+limit(3)
+exporter.flush(20)
+print(stats.snapshot().delivered, stats.snapshot().dropped)
+limit(usual)
+exporter.flush(20)
+now = stats.snapshot()
+print(now.delivered, now.pending, now.dropped)
+""",
+        batch_interval_seconds=60,
+    )
+    assert finished(program).splitlines() == ["1 {}", "4 0 {}"]
+    assert [event["type"] for event in server.accepted] == ["step", "data", "step"]
+    assert len(server.blobs) == 1
+
+
 def test_a_disk_that_fills_while_recording_loses_nothing_and_is_used_again_when_it_can_be(bench, server):
     source = (
         FULL

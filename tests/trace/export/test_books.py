@@ -1,0 +1,147 @@
+"""The statistics say what is so: what they call pending lies in the spool, and what they call delivered was taken."""
+
+from tests.trace.export.bench import finished
+from tests.trace.export.scripted_server import Reply
+
+LOOKING = """
+from xray_trace.export.inspection import spool_entries
+def lying():
+    return sum(e.events for e in spool_entries(config) if e.kind in ("journal", "batch", "blob"))
+def record(name):
+    large = [part(os.urandom(30_000), "large")] if name.endswith("7") else []
+    exporter.put(step(name, part(os.urandom(100)), *large))
+def tell():
+    now = stats.snapshot()
+    print(now.recorded + now.adopted, now.delivered, now.pending, sum(now.dropped.values()), lying(), flush=True)
+"""
+
+QUIET = {"max_attempts": 1, "batch_interval_seconds": 60.0}  # nothing happens but what a test asks for
+
+
+def told(line: bytes | str) -> tuple[int, int]:
+    """Return what was delivered and what is pending, once the books add up and agree with the spool."""
+    recorded, delivered, pending, dropped, lying = map(int, line.split())
+    assert pending == lying
+    assert recorded == delivered + pending + dropped
+    return delivered, pending
+
+
+def taken_by(server) -> int:
+    return len(server.accepted) + len(server.blobs)
+
+
+def test_what_is_pending_lies_in_the_spool_and_what_is_delivered_the_server_has(bench, server):
+    some = b'{"success":true,"accepted":98,"rejected":[{"index":3,"error":"no"},{"index":7,"error":"no"}]}'
+    server.ingest.extend([Reply(), Reply(503), Reply(503), Reply(200, some)])
+    program = bench.program(
+        LOOKING
+        + """
+for round in range(5):
+    for number in range(50):
+        record(f"s{round}-{number}")
+    tell()
+    exporter.flush(20)
+    tell()
+exporter.shutdown(20)
+tell()
+""",
+        **QUIET,
+    )
+    books = [told(line) for line in finished(program).splitlines()]
+    assert len(books) == 11
+    assert len({pending for _, pending in books}) > 3
+    assert books[-1] == (taken_by(server), 0)
+
+
+def test_what_a_killed_program_had_recorded_is_what_the_server_had_and_the_next_one_takes_over(bench, server):
+    server.ingest.extend([Reply(), *[Reply(503)] * 20])
+    program = bench.program(
+        LOOKING
+        + """
+for number in range(120):
+    record(f"s{number}")
+exporter.flush(20)
+for number in range(70):
+    record(f"t{number}")
+exporter.flush(20)
+tell()
+time.sleep(60)
+""",
+        **QUIET,
+    )
+    try:
+        delivered, pending = told(program.stdout.readline())
+    finally:
+        program.kill()
+        program.communicate(timeout=30)
+    assert delivered == taken_by(server)
+    assert pending > 0
+    server.ingest.clear()
+    exporter, stats = bench.exporter()
+    exporter.resume()
+    exporter.flush(20)
+    now = stats.snapshot()
+    assert (now.adopted, now.delivered, now.pending, now.dropped) == (pending, pending, 0, {})
+    assert taken_by(server) == delivered + pending
+
+
+def test_at_no_instant_does_a_count_go_back_or_below_zero(bench, server):
+    program = bench.program(
+        LOOKING
+        + """
+sys.setswitchinterval(1e-5)
+recording = [threading.Thread(target=lambda n=n: [record(f"s{n}-{i}") for i in range(500)]) for n in range(4)]
+for thread in recording:
+    thread.start()
+last, faults, looks = stats.snapshot(), set(), 0
+while any(thread.is_alive() for thread in recording):
+    now = stats.snapshot()
+    faults |= {name for name in ("recorded", "adopted", "delivered") if getattr(now, name) < getattr(last, name)}
+    faults |= {f"pending is {now.pending}"} if now.pending < 0 else set()
+    last, looks = now, looks + 1
+print(sorted(faults)[:5], looks > 300, exporter.shutdown(30).pending)
+""",
+        batch_interval_seconds=0.01,
+        max_batch_size=1,
+        max_spool_bytes=2_000_000_000,
+    )
+    assert finished(program).strip() == "[] True 0"
+
+
+def test_what_is_delivered_before_its_call_returns_is_counted_as_recorded_by_then(bench, server):
+    """As a signal handler finds it that flushes, and is rung at the end of the very work of keeping the record."""
+    program = bench.program(
+        """
+def look(frame, event, _):
+    if event == "return" and frame.f_code.co_name == "take":
+        sys.setprofile(None)
+        exporter.flush(20)
+        now = stats.snapshot()
+        print(now.recorded, now.delivered, now.pending)
+exporter.put(step("before"))
+sys.setprofile(look)
+exporter.put(step("now"))
+"""
+    )
+    assert finished(program).strip() == "2 2 0"
+
+
+def test_a_record_that_an_interrupt_kept_from_being_kept_is_counted_as_lost(bench, server):
+    program = bench.program(
+        """
+def strike(frame, event, _):
+    if event == "call" and frame.f_code.co_name == "take":
+        sys.setprofile(None)
+        raise KeyboardInterrupt
+exporter.put(step("before"))
+sys.setprofile(strike)
+try:
+    exporter.put(step("struck"))
+except KeyboardInterrupt:
+    print("interrupted")
+exporter.flush(20)
+now = stats.snapshot()
+print(now.recorded, now.delivered, now.pending, sum(now.dropped.values()))
+"""
+    )
+    assert finished(program).splitlines() == ["interrupted", "2 1 0 1"]
