@@ -4,12 +4,24 @@ A record is written as the caller has it: the event's own fields as JSON, each c
 it was encoded to. Hashing, deduplication and the `data` events come later, off the caller's thread.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
-__all__ = ["Content", "LateValue", "Part", "Record", "Role", "Sink", "decode_record", "encode_record"]
+__all__ = [
+    "Content",
+    "LateValue",
+    "OpenScope",
+    "OpenScopes",
+    "Part",
+    "Record",
+    "Role",
+    "Sink",
+    "Unfinished",
+    "decode_record",
+    "encode_record",
+]
 
 Role = Literal["input", "output"]
 """What an artifact was to its step; None where it was simply attached."""
@@ -73,6 +85,40 @@ class Sink(Protocol):
         Never waits for the network or for another thread, may be called from a signal handler, and raises
         nothing of its own: what cannot be kept is counted with a reason.
         """
+
+
+class Unfinished(NamedTuple):
+    """What is to be told of a step or trace that has not ended yet."""
+
+    pending: Record | None
+    """Says that it runs, with what was captured so far; None for a trace, whose start was told."""
+    closing: list[Record]
+    """What is to be sent if the process dies now: a step's `step-error` first, a trace's `trace-failure`."""
+    kept: Callable[[], None] = lambda: None
+    """To be called when the pending record is kept: its large values need not be kept a second time."""
+
+
+class OpenScope(Protocol):
+    """A step or trace that has not ended."""
+
+    def unfinished(self) -> Unfinished:
+        """Return what is to be told of it; for the background thread, while the program goes on with it."""
+
+
+class OpenScopes(Protocol):
+    """What the program has begun and not ended; asked by the background thread alone."""
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing is open."""
+
+    def open_long(self) -> Mapping[Hashable, OpenScope]:
+        """Return what has been open for a second or more."""
+
+    def call_at_next(self, wake: Callable[[], None] | None) -> None:
+        """Have this called, once, when a trace begins; any thread may do so."""
+
+    def forget_in_child(self) -> None:
+        """Forget, in a fork's child, what is open in its parent."""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -8,6 +8,7 @@ from xray_trace.clock import Monotonic, WallClock, monotonic_seconds, wall_ms
 from xray_trace.events import LateValue, Record, Sink
 from xray_trace.guard import Guard
 from xray_trace.recorder.artifacts import ArtifactWriter
+from xray_trace.recorder.running_scopes import RunningScopes
 
 __all__ = ["RecorderCore"]
 
@@ -24,6 +25,7 @@ class RecorderCore:
         destination: str,
         wall: WallClock = wall_ms,
         monotonic: Monotonic = monotonic_seconds,
+        running: RunningScopes | None = None,
     ) -> None:
         self.sink = sink
         self.capturer = capturer
@@ -31,6 +33,7 @@ class RecorderCore:
         self.artifacts = ArtifactWriter(capturer, destination)
         self.wall_ms = wall
         self.monotonic_seconds = monotonic
+        self.running = running or RunningScopes(monotonic)
 
     def put(self, record: Record, late: Sequence[LateValue] = ()) -> None:
         """Keep the record, unless the interpreter is being torn down.

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["name_json", "step_event", "to_json", "trace_end_event", "trace_start_event"]
+__all__ = ["StepType", "name_json", "step_event", "to_json", "trace_end_event", "trace_start_event"]
 
 StepType = Literal["step", "step-error", "trace-error"]
 

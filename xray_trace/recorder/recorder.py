@@ -29,6 +29,18 @@ class Recorder:
         trace_id: str | None = None,
     ) -> Trace:
         """Begin a trace. One that is not sampled is a trace whose methods do nothing."""
+        trace = self._new_trace(name, metadata, sample_rate, trace_id)
+        if trace.recorded:
+            trace.opened = self.core.running.begin_trace(trace)
+        return trace
+
+    def _new_trace(
+        self,
+        name: str | None,
+        metadata: Mapping[str, object] | None = None,
+        sample_rate: float | None = None,
+        trace_id: str | None = None,
+    ) -> Trace:
         rate = self._sample_rate if sample_rate is None else sample_rate
         if trace_id is None or not is_valid_id(trace_id):
             trace_id = new_trace_id(self._project_id)
@@ -36,6 +48,7 @@ class Recorder:
         if trace.recorded:
             with self.core.guard.around("starting a trace"):
                 trace.start(self.core, metadata or {})
+                self.core.running.announce()
         return trace
 
     def start_step(self, name: str) -> Step:
@@ -45,7 +58,7 @@ class Recorder:
             return self._in(scope.trace, name, scope.step_id)
         if isinstance(scope, Trace):
             return self._in(scope, name, None)
-        trace = self.start_trace(name)
+        trace = self._new_trace(name)  # it is as long open as its step, which is known to run
         return self._in(trace, name, None, trace_is_own=True)
 
     def _in(self, trace: Trace, name: str, parent_id: str | None, *, trace_is_own: bool = False) -> Step:

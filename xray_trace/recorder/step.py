@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+import msgspec
+
 from xray_trace.context import Scope
-from xray_trace.events import Content, Part, Record, Role
+from xray_trace.events import Content, Part, Record, Role, Unfinished
 from xray_trace.ids import new_id
 from xray_trace.recorder.artifacts import Parts
 from xray_trace.recorder.core import RecorderCore
-from xray_trace.recorder.events import name_json, step_event
+from xray_trace.recorder.events import StepType, name_json, step_event
 from xray_trace.recorder.failure import describe_error
 from xray_trace.recorder.metadata import Metadata
 from xray_trace.recorder.trace import NO_TRACE, Trace
+from xray_trace.recorder.unfinished import as_pending, ended_with_process, is_large, named
 
 __all__ = ["NO_STEP", "Step"]
 
@@ -45,6 +48,7 @@ class Step(Scope):
             self._number = trace.next_number()
             self._started_ms = core.wall_ms()
             self._started_seconds = core.monotonic_seconds()
+            core.running.steps[self.step_id] = self  # last: the background may look at it from now on
 
     def __repr__(self) -> str:
         """Show name and id."""
@@ -54,6 +58,11 @@ class Step(Scope):
     def core(self) -> RecorderCore | None:
         """Return what the step records with; None where it is not recorded."""
         return self._core
+
+    @property
+    def started_seconds(self) -> float:
+        """Return when the step began, by the monotonic clock."""
+        return self._started_seconds
 
     @property
     def number(self) -> int | None:
@@ -138,28 +147,61 @@ class Step(Scope):
             return
         self._ended = True
         try:
-            self._put(core, error)
-        except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
-            core.guard.swallow(fault, f"recording the step {self.name!r}")
+            try:
+                self._put(core, error)
+            except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
+                core.guard.swallow(fault, f"recording the step {self.name!r}")
+            if self._trace_is_own:
+                self.trace.end(error)
+        finally:
+            core.running.end_step(self.step_id)  # last: whoever does not find it there finds its end in the spool
+
+    def unfinished(self) -> Unfinished:
+        """Return what is to be told of the step while it runs; the background asks, in its own thread."""
+        core, trace = self._core, self.trace
+        assert core is not None, "a step that is not recorded is not known to run"
+        parts = self._parts.parts
+        whole = [self._identified(core, part) for part in list(parts)]
+        lean = [named(part) for part in whole]
+        metadata = b"{}" if self._metadata is None else self._metadata.encode()
+        pending = Record(trace.trace_id, as_pending(self._event("step", metadata)), whole)
+        closing = [Record(trace.trace_id, self._event("step-error", ended_with_process(metadata, "step")), lean)]
         if self._trace_is_own:
-            self.trace.end(error)
+            closing += trace.unfinished().closing
+
+        def keep_lean() -> None:
+            for index, part in enumerate(lean):
+                if part.body is None:
+                    parts[index] = part  # should the step be ending now, then its record has the one or the other
+
+        return Unfinished(pending, closing, keep_lean)
+
+    def _identified(self, core: RecorderCore, part: Part) -> Part:
+        if not is_large(part) or part.data_id is not None:
+            return part
+        data_id = core.artifacts.data_id(self.trace.trace_id, part.content_type, part.body or b"")
+        return msgspec.structs.replace(part, data_id=data_id)
 
     def _put(self, core: RecorderCore, error: BaseException | None) -> None:
         duration_seconds = core.monotonic_seconds() - self._started_seconds
         if error is not None:
             self.add_metadata(describe_error(error))
-        event = step_event(
-            "step" if error is None else "step-error",
+        metadata = b"{}" if self._metadata is None else self._metadata.encode()
+        event = self._event("step" if error is None else "step-error", metadata, duration_seconds * 1000)
+        core.put(Record(self.trace.trace_id, event, self._parts.parts), self._parts.late)
+
+    def _event(self, kind: StepType, metadata: bytes, duration_ms: float | None = None) -> bytes:
+        return step_event(
+            kind,
             step_id=self.step_id,
             trace_id=self.trace.id_json,
             name=self._name_json,
             number=self._number,
             at_ms=self._started_ms,
-            metadata=b"{}" if self._metadata is None else self._metadata.encode(),
+            metadata=metadata,
             parent_id=self._parent_id,
-            duration_ms=duration_seconds * 1000,
+            duration_ms=duration_ms,
         )
-        core.put(Record(self.trace.trace_id, event, self._parts.parts), self._parts.late)
 
 
 NO_STEP = Step(None, NO_TRACE, "", None, trace_is_own=False)

@@ -3,14 +3,17 @@
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypedDict
+from weakref import ref
 
 from xray_trace.context import Scope
-from xray_trace.events import Record, Role
+from xray_trace.events import Record, Role, Unfinished
 from xray_trace.ids import new_id
 from xray_trace.recorder.artifacts import Parts
 from xray_trace.recorder.core import RecorderCore
 from xray_trace.recorder.events import name_json, step_event, to_json, trace_end_event, trace_start_event
 from xray_trace.recorder.failure import describe_error
+from xray_trace.recorder.running_scopes import OpenTrace
+from xray_trace.recorder.unfinished import ended_with_process
 
 __all__ = ["NO_TRACE", "Artifact", "ArtifactReference", "Trace"]
 
@@ -35,7 +38,7 @@ class Artifact(TypedDict, total=False):
 class Trace(Scope):
     """One run of a pipeline; its methods never raise, and do nothing where the trace is not recorded."""
 
-    __slots__ = ("_core", "_created_ms", "_ended", "_name_json", "_numbers", "id_json", "name", "trace_id")
+    __slots__ = ("_core", "_created_ms", "_ended", "_name_json", "_numbers", "id_json", "name", "opened", "trace_id")
 
     def __init__(self, core: RecorderCore | None, trace_id: str, name: str | None) -> None:
         self._core = core
@@ -43,6 +46,8 @@ class Trace(Scope):
         self.name = name
         self._numbers = itertools.count(1)
         self._ended = False
+        self.opened: ref[OpenTrace] | None = None
+        """What it is known under while it is open; None for a trace that a step made for itself."""
         self.id_json = to_json(trace_id)
         self._name_json = name_json(name)
         self._created_ms = core.wall_ms() if core else 0.0
@@ -96,15 +101,35 @@ class Trace(Scope):
         if core is None or self._ended:
             return
         self._ended = True
-        with core.guard.around("ending a trace"):
-            event = trace_end_event(
-                self.id_json,
-                status,
-                created_ms=self._created_ms,
-                at_ms=core.wall_ms(),
-                metadata=core.encode_metadata(metadata),
-            )
-            core.put(Record(self.trace_id, event))
+        try:
+            with core.guard.around("ending a trace"):
+                self._put_end(core, status, metadata)
+        finally:
+            if self.opened is not None:
+                core.running.end_trace(self.opened)
+
+    def _put_end(
+        self, core: RecorderCore, status: Literal["success", "failure"], metadata: Mapping[str, object]
+    ) -> None:
+        event = trace_end_event(
+            self.id_json,
+            status,
+            created_ms=self._created_ms,
+            at_ms=core.wall_ms(),
+            metadata=core.encode_metadata(metadata),
+        )
+        core.put(Record(self.trace_id, event))
+
+    def unfinished(self) -> Unfinished:
+        """Return what is to be told if the process dies before the trace ends."""
+        event = trace_end_event(
+            self.id_json,
+            "failure",
+            created_ms=self._created_ms,
+            at_ms=self._created_ms,
+            metadata=ended_with_process(b"{}", "trace"),
+        )
+        return Unfinished(None, [Record(self.trace_id, event)])
 
     # -- the explicit form of the architecture ----------------------------------------------------------
 
