@@ -115,7 +115,7 @@ class OpenScopes(Protocol):
         """Return what has been open for a second or more."""
 
     def call_at_next(self, wake: Callable[[], None] | None) -> None:
-        """Have this called, once, when a trace begins; any thread may do so."""
+        """Have this called, once, when something begins, by the thread that begins it; None calls it off."""
 
     def forget_in_child(self) -> None:
         """Forget, in a fork's child, what is open in its parent."""

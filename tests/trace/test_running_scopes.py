@@ -115,9 +115,9 @@ def test_a_step_that_ends_in_the_middle_of_its_move_is_forgotten():
 
     for place in ("before", "after"):
         scopes = RunningScopes(Clock())
-        scopes.steps = Interrupted(step=Open())
-        scopes.steps.before = scopes.steps.after = None
-        setattr(scopes.steps, place, lambda scopes=scopes: scopes.end_step("step"))
+        scopes._young_steps = Interrupted(step=Open())
+        scopes._young_steps.before = scopes._young_steps.after = None
+        setattr(scopes._young_steps, place, lambda scopes=scopes: scopes.end_step("step"))
         scopes.open_long()
         assert scopes.is_empty(), place
 
@@ -185,8 +185,23 @@ def test_a_fork_child_forgets_what_is_open_in_its_parent():
 def test_the_background_is_woken_once_when_something_begins():
     scopes = RunningScopes(Clock())
     woken: list[None] = []
-    scopes.announce()
+    for count, begin in enumerate((begin_step, begin_trace)):
+        begin(scopes)
+        assert len(woken) == count
+        scopes.call_at_next(lambda: woken.append(None))
+        begin(scopes)
+        begin(scopes)
+        assert len(woken) == count + 1
     scopes.call_at_next(lambda: woken.append(None))
-    scopes.announce()
-    scopes.announce()
-    assert len(woken) == 1
+    scopes.call_at_next(None)
+    begin_step(scopes)
+    assert len(woken) == 2
+
+
+def begin_step(scopes: RunningScopes) -> None:
+    scopes.steps["step"] = Open()
+    scopes.end_step("step")
+
+
+def begin_trace(scopes: RunningScopes) -> None:
+    scopes.begin_trace(Open())

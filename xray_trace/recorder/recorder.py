@@ -48,7 +48,6 @@ class Recorder:
         if trace.recorded:
             with self.core.guard.around("starting a trace"):
                 trace.start(self.core, metadata or {})
-                self.core.running.announce()
         return trace
 
     def start_step(self, name: str) -> Step:

@@ -26,6 +26,12 @@ class OpenTrace(OpenScope, Protocol):
     """A trace, as the registry sees it."""
 
 
+class _Steps(Protocol):
+    """What a step sees of the dict that it puts itself into."""
+
+    def __setitem__(self, step_id: str, step: OpenStep, /) -> None: ...
+
+
 class RunningScopes:
     """An `OpenScopes` that costs a call one store into a dict and one `pop`.
 
@@ -36,7 +42,8 @@ class RunningScopes:
     """
 
     def __init__(self, monotonic: Monotonic = monotonic_seconds) -> None:
-        self.steps: dict[str, OpenStep] = {}
+        self._young_steps: dict[str, OpenStep] = {}
+        self.steps: _Steps = self._young_steps
         """Steps that are open, by id; a step puts itself in when it begins."""
         self._long_steps: dict[str, ref[OpenStep]] = {}
         self._traces: dict[ref[OpenTrace], float] = {}
@@ -45,31 +52,32 @@ class RunningScopes:
 
     def end_step(self, step_id: str) -> None:
         """Forget a step whose record is kept."""
-        if self.steps.pop(step_id, None) is None:
+        if self._young_steps.pop(step_id, None) is None:
             self._long_steps.pop(step_id, None)
 
     def begin_trace(self, trace: OpenTrace) -> "ref[OpenTrace]":
         """Know of a trace until it ends or is dropped; return what `end_trace` wants."""
         opened = ref(trace, self.end_trace)
         self._traces[opened] = self._monotonic()
+        self.tell_of_begin()
         return opened
 
     def end_trace(self, opened: "ref[OpenTrace]") -> None:
         """Forget a trace."""
         self._traces.pop(opened, None)
 
-    def announce(self) -> None:
-        """Wake the background if it asked for it: something begins that may run long."""
-        wake = self._wake
+    def tell_of_begin(self) -> None:
+        """Call whom `call_at_next` named."""
+        self.steps = self._young_steps
+        wake, self._wake = self._wake, None
         if wake is not None:
-            self._wake = None
             wake()
 
     # -- what the background asks -------------------------------------------------------------------------
 
     def is_empty(self) -> bool:
         """Tell whether nothing is open."""
-        return not (self.steps or self._long_steps or self._traces)
+        return not (self._young_steps or self._long_steps or self._traces)
 
     def open_long(self) -> Mapping[Hashable, OpenScope]:
         """Return what has been open for a second or more."""
@@ -88,20 +96,21 @@ class RunningScopes:
         return found
 
     def call_at_next(self, wake: Callable[[], None] | None) -> None:
-        """Have this called, once, when a trace begins; any thread may do so."""
+        """Have this called, once, when something begins, by the thread that begins it."""
         self._wake = wake
+        self.steps = self._young_steps if wake is None else _Alarm(self._young_steps, self.tell_of_begin)
 
     def forget_in_child(self) -> None:
         """Forget, in a fork's child, what is open in its parent."""
-        self._wake = None
-        self.steps.clear()
+        self.call_at_next(None)
+        self._young_steps.clear()
         self._long_steps.clear()
         self._traces.clear()
 
     def _move_some(self, before: float) -> bool:
         """Move steps that began before; tell whether there may be more."""
         try:
-            first = list(itertools.islice(self.steps.items(), _AT_ONCE))
+            first = list(itertools.islice(self._young_steps.items(), _AT_ONCE))
         except RuntimeError:  # changed under the look: by the garbage collector's work, since C code has no other gap
             return False
         for step_id, step in first:
@@ -117,5 +126,17 @@ class RunningScopes:
         second, it was taken from the first dict by its own thread, which looked no further, and is ours to forget.
         """
         self._long_steps[step_id] = ref(step)
-        if self.steps.pop(step_id, None) is None:
+        if self._young_steps.pop(step_id, None) is None:
             self._long_steps.pop(step_id, None)
+
+
+class _Alarm:
+    """Stands in the dict's place while the background sleeps: so a step that begins need not ask whether it does."""
+
+    def __init__(self, steps: dict[str, OpenStep], wake: Callable[[], None]) -> None:
+        self._steps = steps
+        self._wake = wake
+
+    def __setitem__(self, step_id: str, step: OpenStep) -> None:
+        self._steps[step_id] = step
+        self._wake()
