@@ -67,11 +67,12 @@ class Adopter:
         """
         owners = sorted(self._other_owners(), key=self._began)
         noted = {name.owner for name in listed_names(self._storage.directory) if name.suffix == RUNNING}
+        noted_processes = {process_of(owner) for owner in noted}
         ours = process_of(self._storage.owner)
         families: dict[str, list[str]] = {}
         for owner in owners:
             process = process_of(owner)
-            is_together = process != ours and any(process_of(other) == process for other in noted)
+            is_together = process != ours and process in noted_processes
             if process != ours or owner in self.former_owners or owner not in noted:
                 families.setdefault(process if is_together else owner, []).append(owner)
         return list(families.values())

@@ -74,6 +74,8 @@ class Background:
     async def _hear(self, hearing: socket.socket) -> None:
         while heard := await asyncio.get_running_loop().sock_recv(hearing, _RINGS_AT_ONCE):
             self._is_rung |= _RING in heard
+            if _STIR in heard and self._notes is not None:
+                self._notes.stir()
             self._heard.set()
 
     async def _work_until_stopped(self, stir: Callable[[], None]) -> None:

@@ -52,6 +52,7 @@ class RunningNotes:
         self._names: dict[Hashable, list[str]] = {}
         """The notes of each step and trace that was told of, oldest first: two where a step has its own trace."""
         self._next_look = 0.0
+        self._is_quiet = False
         self.is_complete = False
         """Whether all that runs long was told of."""
 
@@ -59,14 +60,19 @@ class RunningNotes:
         """Tell whether no note lies on disk."""
         return not any(self._names.values())
 
-    def rest_seconds(self, stir: Callable[[], None]) -> float:
-        """Return for how long there is nothing to look at; where that is for ever, `stir` is called at a start.
+    def stir(self) -> None:
+        """Know that something began, and look in a second; until then nobody needs to be told of more."""
+        self._is_quiet = False
+        self._next_look = time.monotonic() + LOOK_SECONDS
 
-        So nothing wakes for an idle program. (A thread that is about to begin as this happens may slip through; its
-        step is found when the background wakes to pack.)
+    def rest_seconds(self, ring: Callable[[], None]) -> float:
+        """Return for how long there is nothing to look at; where that is for ever, `ring` is called at a start.
+
+        So nothing wakes for an idle program, and once a second for one whose calls are short. (A thread that begins
+        something at this very moment may slip through; its step is found when the background wakes to pack.)
         """
-        if self._scopes.is_empty():
-            self._scopes.call_at_next(stir)
+        if self._is_quiet and self._scopes.is_empty():
+            self._scopes.call_at_next(ring)
             if self._scopes.is_empty():  # asked again, for what began before the call knew of it
                 return math.inf
         return max(0.0, self._next_look - time.monotonic())
@@ -80,6 +86,7 @@ class RunningNotes:
         """Remove the notes of what has ended, and write those of what has come to run long."""
         self._next_look = time.monotonic() + LOOK_SECONDS
         seen_ms = wall_ms()  # taken first: what is found running after it has not ended before it
+        self._is_quiet = self._scopes.is_empty()
         running = self._scopes.open_long()
         for key in [key for key in self._names if key not in running]:
             with self._guard.around("removing the note of what has ended"):

@@ -8,7 +8,7 @@ from weakref import ref
 from xray_trace.clock import Monotonic, monotonic_seconds
 from xray_trace.events import OpenScope
 
-__all__ = ["LONG_SECONDS", "OpenStep", "OpenTrace", "RunningScopes"]
+__all__ = ["LONG_SECONDS", "OpenStep", "OpenTrace", "OpenedTrace", "RunningScopes"]
 
 LONG_SECONDS = 1.0  # the specification's: what is shorter is told by its end, soon enough
 _AT_ONCE = 1000  # steps moved in one go; few enough that the interpreter is not held for a millisecond
@@ -26,6 +26,14 @@ class OpenTrace(OpenScope, Protocol):
     """A trace, as the registry sees it."""
 
 
+class OpenedTrace(ref[OpenTrace]):
+    """What is known of a trace that does not keep it alive."""
+
+    __slots__ = ("began_seconds",)
+
+    began_seconds: float
+
+
 class _Steps(Protocol):
     """What a step sees of the dict that it puts itself into."""
 
@@ -35,7 +43,7 @@ class _Steps(Protocol):
 class RunningScopes:
     """An `OpenScopes` that costs a call one store into a dict and one `pop`.
 
-    Every change is one operation on a dict, which no other thread and no signal handler can come into: no lock.
+    Every change is one operation on a dict or set, which no other thread and no signal handler can come into: no lock.
     The short calls' dict is in order of start, so that a look ends at the first young step; what has been open for
     long is moved to another, out of the way. There it is held weakly, like a trace from the start: what a program
     drops without ending it, or a signal handler's exception keeps from beginning, must not be kept alive.
@@ -46,7 +54,7 @@ class RunningScopes:
         self.steps: _Steps = self._young_steps
         """Steps that are open, by id; a step puts itself in when it begins."""
         self._long_steps: dict[str, ref[OpenStep]] = {}
-        self._traces: dict[ref[OpenTrace], float] = {}
+        self._traces: set[OpenedTrace] = set()
         self._monotonic = monotonic
         self._wake: Callable[[], None] | None = None
 
@@ -55,16 +63,21 @@ class RunningScopes:
         if self._young_steps.pop(step_id, None) is None:
             self._long_steps.pop(step_id, None)
 
-    def begin_trace(self, trace: OpenTrace) -> "ref[OpenTrace]":
-        """Know of a trace until it ends or is dropped; return what `end_trace` wants."""
-        opened = ref(trace, self.end_trace)
-        self._traces[opened] = self._monotonic()
+    def begin_trace(self, trace: OpenTrace) -> OpenedTrace:
+        """Know of a trace until it ends or is dropped; return what `end_trace` wants.
+
+        What is called when it is dropped is no code in Python: the interpreter would let nothing out of that, not even
+        a signal handler's exception.
+        """
+        opened = OpenedTrace(trace, self._traces.discard)
+        opened.began_seconds = self._monotonic()
+        self._traces.add(opened)
         self.tell_of_begin()
         return opened
 
-    def end_trace(self, opened: "ref[OpenTrace]") -> None:
+    def end_trace(self, opened: OpenedTrace) -> None:
         """Forget a trace."""
-        self._traces.pop(opened, None)
+        self._traces.discard(opened)
 
     def tell_of_begin(self) -> None:
         """Call whom `call_at_next` named."""
@@ -90,8 +103,8 @@ class RunningScopes:
                 found[step_id] = step
             else:
                 self._long_steps.pop(step_id, None)
-        for opened, began in self._traces.copy().items():
-            if began <= before and (trace := opened()) is not None:
+        for opened in self._traces.copy():
+            if opened.began_seconds <= before and (trace := opened()) is not None:
                 found[opened] = trace
         return found
 

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypedDict
-from weakref import ref
 
 from xray_trace.context import Scope
 from xray_trace.events import Record, Role, Unfinished
@@ -12,7 +11,7 @@ from xray_trace.recorder.artifacts import Parts
 from xray_trace.recorder.core import RecorderCore
 from xray_trace.recorder.events import name_json, step_event, to_json, trace_end_event, trace_start_event
 from xray_trace.recorder.failure import describe_error
-from xray_trace.recorder.running_scopes import OpenTrace
+from xray_trace.recorder.running_scopes import OpenedTrace
 from xray_trace.recorder.unfinished import ended_with_process
 
 __all__ = ["NO_TRACE", "Artifact", "ArtifactReference", "Trace"]
@@ -46,7 +45,7 @@ class Trace(Scope):
         self.name = name
         self._numbers = itertools.count(1)
         self._ended = False
-        self.opened: ref[OpenTrace] | None = None
+        self.opened: OpenedTrace | None = None
         """What it is known under while it is open; None for a trace that a step made for itself."""
         self.id_json = to_json(trace_id)
         self._name_json = name_json(name)
