@@ -59,22 +59,16 @@ class Adopter:
             yield items
 
     def _families(self) -> list[list[str]]:
-        """Return the owners that have to be taken over together, or not at all.
+        """Return the owners that are taken over together, or not at all.
 
         Where a process left notes of what ran, that is all its owners: a step may have been noted under the name
-        that the process had before a shutdown, and ended under the next. Notes of our own process say nothing of
-        the dead; another exporter's are left to it.
+        that the process had before a shutdown, and have ended under the next.
         """
-        owners = sorted(self._other_owners(), key=self._began)
-        noted = {name.owner for name in listed_names(self._storage.directory) if name.suffix == RUNNING}
-        noted_processes = {process_of(owner) for owner in noted}
-        ours = process_of(self._storage.owner)
+        noted = {process_of(owner) for owner in self._noted_owners()} - {process_of(self._storage.owner)}
         families: dict[str, list[str]] = {}
-        for owner in owners:
+        for owner in sorted(self._other_owners(), key=self._began):
             process = process_of(owner)
-            is_together = process != ours and process in noted_processes
-            if process != ours or owner in self.former_owners or owner not in noted:
-                families.setdefault(process if is_together else owner, []).append(owner)
+            families.setdefault(process if process in noted else owner, []).append(owner)
         return list(families.values())
 
     def _inherit(self, owners: list[str]) -> list[OwnerLock]:
@@ -83,11 +77,28 @@ class Adopter:
         for owner in sorted(owners):  # in one order for all: of two adopters the first gets all
             lock = OwnerLock.inherit(self._lock_path(owner))
             if lock is None:
-                for taken in locks:
-                    taken.close()
-                return []
+                break
             locks.append(lock)
-        return locks
+        if len(locks) == len(owners) and self._may_settle(owners):
+            return locks
+        for lock in locks:
+            lock.close()
+        return []
+
+    def _may_settle(self, owners: list[str]) -> bool:
+        """Tell whether notes of these owners could be believed; asked when nobody can change what they left any more.
+
+        They cannot where their process goes on under a name that we had not seen: it gave up the former one after it
+        took the new. Nor can notes of our own process, unless they are this exporter's, which has newer ones.
+        """
+        process, noted = process_of(owners[0]), self._noted_owners()
+        if process == process_of(self._storage.owner):
+            return owners[0] in self.former_owners or owners[0] not in noted
+        family = {owner for owner in self._other_owners() if process_of(owner) == process}
+        return family <= set(owners) or noted.isdisjoint(family)
+
+    def _noted_owners(self) -> set[str]:
+        return {name.owner for name in listed_names(self._storage.directory) if name.suffix == RUNNING}
 
     def _other_owners(self) -> set[str]:
         directory, destination, own = self._storage.directory, self._storage.destination, self._storage.owner

@@ -46,7 +46,6 @@ class Pipeline:
         self.guard = guard
         self.reporter = reporter
         self.former = former
-        self.running = running
         self.disk, self.storage = _open_storage(config, reporter.report)
         self.doorbell = Doorbell()
         self.queue = BatchQueue(self.storage, self.doorbell.ring, config.max_batch_size)

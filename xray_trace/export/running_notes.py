@@ -146,7 +146,7 @@ class RunningNotes:
         return True
 
     def _say_seen(self, seen_ms: float) -> None:
-        """Write into one note when all were seen running; the latest time of a process's notes counts for all."""
+        """Write into one note when all were seen running; the latest time of an owner's notes counts for all."""
         for name in itertools.chain.from_iterable(self._names.values()):
             try:
                 self._on_disk.patch(name, seen_line(seen_ms))

@@ -13,10 +13,13 @@ import pytest
 
 from tests.trace.export.bench import ROOT, Bench, finished, wait_until
 from tests.trace.export.scripted_server import Reply, ScriptedServer
+from xray_trace.events import Record
+from xray_trace.export.adoption import Adopter
 from xray_trace.export.disk_storage import DiskStorage
 from xray_trace.export.inspection import purge, spool_entries
+from xray_trace.export.running_note import RunningNote
 from xray_trace.export.running_notes import LOOK_SECONDS, RunningNotes
-from xray_trace.export.spool_name import RUNNING
+from xray_trace.export.spool_name import LOCK, RUNNING, SpoolName
 from xray_trace.recorder.running_scopes import RunningScopes
 
 HEAD = """
@@ -424,6 +427,37 @@ def test_where_there_is_no_room_for_notes_it_is_counted_and_harms_nothing(bench,
         XRAY_MAX_SPOOL_BYTES="1000000",
     )
     assert finished(program).strip() == "0 True"
+
+
+def test_notes_of_a_process_that_goes_on_under_another_name_are_not_believed(bench, server, monkeypatch):
+    """It took the new name between our look at the directory and its giving up of the former one."""
+    former, present = (f"{'a' * 16}{number:016x}" for number in (1, 2))
+    destination = bench.config().destination
+    event = b'{"type":"step-error","stepId":"s","traceId":"t","stepName":"s","stepNumber":1,"timestamp":1}'
+    for folder in ("events", "data"):
+        (bench.spool_dir / folder).mkdir(parents=True)
+    note = bench.spool_dir / str(SpoolName(destination, former, 1, 0, RUNNING))
+    note.write_bytes(RunningNote(5.0, Record("t", event)).encode())
+    lock = bench.spool_dir / str(SpoolName(destination, present, 0, 0, LOCK))
+    living = traced(
+        bench,
+        """
+        from pathlib import Path
+        from xray_trace.export.ownership import OwnerLock
+        lock = OwnerLock.create(Path(sys.argv[1]))
+        print("locked", flush=True)
+        sys.stdin.readline()
+        """,
+        str(lock),
+        stdin=True,
+    )
+    assert living.stdout.readline() == b"locked\n"
+    monkeypatch.setattr(Adopter, "_families", lambda self: [[former]])
+    assert recover(bench) == {"adopted": 0}
+    killed(living)
+    monkeypatch.undo()
+    assert recover(bench) == {"adopted": 1}
+    assert ends(server) == {"s": ["step-error"]}
 
 
 @pytest.mark.parametrize("place", ["remove", "take_over"])
