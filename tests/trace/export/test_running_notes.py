@@ -183,6 +183,8 @@ def test_a_step_that_took_less_than_a_second_leaves_nothing(bench, server):
     assert [event["type"] for event in server.accepted] == ["trace-start"]
 
 
+TORN = "a record in the spool was damaged"  # a kill may strike while a record is copied; its call had not returned
+
 RACE = """
 soon()
 xray.configure(max_spool_bytes=10**9)
@@ -194,10 +196,13 @@ def work():
             if random.random() < 0.5:
                 time.sleep(random.random() * 0.03)
         os.write(1, name.encode() + b"\\n")
-with xray.trace("t"):
+with xray.trace("t"), xray.step(f"stuck-{sys.argv[1]}"):
+    while xray.stats().recorded < 2:  # the trace's start, and the pending record, which comes behind the note
+        time.sleep(0.01)
     threads = [threading.Thread(target=xray.carry(work)) for _ in range(4)]
     for thread in threads:
         thread.start()
+    time.sleep(600)
 """
 
 
@@ -206,19 +211,19 @@ def test_no_step_that_returned_is_declared_dead_when_its_end_and_its_pending_rec
     server.always = Reply(503)
     chosen = random.Random()
     returned: set[str] = set()
-    for _ in range(6):
-        program = traced(bench, RACE)
+    for run in range(6):
+        program = traced(bench, RACE, str(run))
         for _ in range(chosen.randrange(1, 600)):
             program.stdout.readline()
         program.send_signal(signal.SIGKILL)
         returned.update(line.decode() for line in program.communicate(timeout=30)[0].split(b"\n")[:-1])
-    assert bench.files("events/*.running"), "some were noted"
     server.always = None
-    recover(bench)
+    lost = {reason for reason in recover(bench) if reason not in ("adopted", TORN)}
+    assert lost == set()
     found = ends(server)
     assert {name: kinds for name, kinds in found.items() if len(kinds) > 1} == {}
     assert {name: found.get(name) for name in returned if found.get(name) != ["step"]} == {}
-    assert any(kinds == ["step-error"] for kinds in found.values()), "some were still running"
+    assert all(found[f"stuck-{run}"] == ["step-error"] for run in range(6))
     assert bench.files() == []
 
 
