@@ -4,7 +4,7 @@ A record is written as the caller has it: a step's fields as they are, each capt
 encoded to. JSON events, summaries, hashing and deduplication come later, off the caller's thread.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -13,12 +13,15 @@ __all__ = [
     "Content",
     "ContentStream",
     "LateValue",
+    "OpenScope",
+    "OpenScopes",
     "Part",
     "Record",
     "Role",
     "Sink",
     "StepEvent",
     "StepType",
+    "Unfinished",
     "decode_record",
     "encode_record",
 ]
@@ -81,6 +84,8 @@ class StepEvent(msgspec.Struct, array_like=True, gc=False):
     """A JSON object."""
     artifacts: bytes = b""
     """A JSON array of references to values that were stored before."""
+    pending: bool = False
+    """Whether it still runs."""
 
 
 class Record(msgspec.Struct, array_like=True):
@@ -120,6 +125,40 @@ class Sink(Protocol):
 
         Else as `put`.
         """
+
+
+class Unfinished(NamedTuple):
+    """What is to be told of a step or trace that has not ended yet."""
+
+    pending: Record | None
+    """Says that it runs, with what was captured so far; None for a trace, whose start was told."""
+    closing: list[Record]
+    """What is to be sent if the process dies now: a step's `step-error` first, a trace's `trace-failure`."""
+    kept: Callable[[], None] = lambda: None
+    """To be called when the pending record is kept: its large values need not be kept a second time."""
+
+
+class OpenScope(Protocol):
+    """A step or trace that has not ended."""
+
+    def unfinished(self) -> Unfinished:
+        """Return what is to be told of it; for the background thread, while the program goes on with it."""
+
+
+class OpenScopes(Protocol):
+    """What the program has begun and not ended; asked by the background thread alone."""
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing is open."""
+
+    def open_long(self) -> Mapping[Hashable, OpenScope]:
+        """Return what has been open for a second or more."""
+
+    def call_at_next(self, wake: Callable[[], None] | None) -> None:
+        """Have this called, once, when something begins, by the thread that begins it; None calls it off."""
+
+    def forget_in_child(self) -> None:
+        """Forget, in a fork's child, what is open in its parent."""
 
 
 _encoder = msgspec.msgpack.Encoder()

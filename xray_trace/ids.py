@@ -4,7 +4,10 @@ import itertools
 import os
 import re
 
-__all__ = ["derive_data_id", "is_valid_id", "new_id", "new_trace_id"]
+__all__ = ["PROCESS_DIGITS", "derive_data_id", "is_valid_id", "new_id", "new_trace_id"]
+
+PROCESS_DIGITS = 16
+"""So many of an id's digits are the same for all that one process gives, and for no other's."""
 
 _FIRST = 10**15  # of so many digits that all counts have 16, as a random number's half does: ids sort as they came
 _VALID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}")
@@ -24,7 +27,7 @@ class _Ids:
 
     def begin(self) -> None:
         """Take a new random number: a fork's child must not go on with its parent's."""
-        self._process = os.urandom(8).hex()
+        self._process = os.urandom(PROCESS_DIGITS // 2).hex()
         self._next_count = itertools.count(_FIRST).__next__
 
     def next(self) -> str:

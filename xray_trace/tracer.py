@@ -16,6 +16,7 @@ from xray_trace.guard import Guard
 from xray_trace.log import write_log
 from xray_trace.recorder.core import RecorderCore
 from xray_trace.recorder.recorder import Recorder
+from xray_trace.recorder.running_scopes import RunningScopes
 from xray_trace.recorder.trace import NO_TRACE, Trace
 from xray_trace.stats import FlushResult, Stats, StatsSnapshot
 
@@ -92,7 +93,8 @@ class Tracer(BaseTracer):
         prepare_loading()  # before the settings, which are read with imports of their own
         self.config: Config = load_config(options)
         self._stats = Stats()
-        self._exporter = Exporter(self.config, self._stats)
+        self._running = RunningScopes()
+        self._exporter = Exporter(self.config, self._stats, self._running)
         self._recorder: Recorder | None = None
         for line in self.config.warnings:
             _log_from_a_thread(line)
@@ -139,7 +141,7 @@ class Tracer(BaseTracer):
         config = self.config
         guard = Guard(self._stats.swallow_one, self._exporter.report, debug=config.debug)
         capturer = Capturer(config.redact, pickle=config.pickle)
-        core = RecorderCore(self._exporter, capturer, guard, destination=config.destination)
+        core = RecorderCore(self._exporter, capturer, guard, destination=config.destination, running=self._running)
         return Recorder(core, project_id=config.project_id, sample_rate=config.sample_rate)
 
 

@@ -4,11 +4,14 @@ A shape is one integer: the length, and below it the kind. Making a summary's te
 shape costs nothing.
 """
 
+from typing import Any
+
 import msgspec
 
 from xray_trace.capture.summary import LONGEST_VALUE
+from xray_trace.events import Part
 
-__all__ = ["CONTAINER_SHAPES", "ONE_LONGER", "SCALAR", "TEXT", "summary_of"]
+__all__ = ["CONTAINER_SHAPES", "ONE_LONGER", "SCALAR", "TEXT", "summary_of", "without_body"]
 
 ONE_LONGER = 8
 """What one more character or item adds to a shape; there is room for eight kinds below it, and there are seven."""
@@ -36,3 +39,9 @@ def summary_of(noted: bytes | int, body: bytes | None) -> str:
     if kind == SCALAR:
         return f'{{"type":"{type(_decode(body)).__name__}","bytes":{len(body)},"value":{body.decode()}}}'
     return f'{{"type":"{_NAMES[kind]}","bytes":{len(body)},"length":{length}}}'
+
+
+def without_body(part: Part, **changes: Any) -> Part:
+    """Return a part whose bytes are elsewhere; its summary is made while they are at hand."""
+    summary = summary_of(part.summary, part.body).encode()
+    return msgspec.structs.replace(part, body=None, summary=summary, **changes)

@@ -1,6 +1,6 @@
 """Adopter: brings to the server what programs left that are gone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,6 +9,7 @@ from xray_trace.errors import SpoolError
 from xray_trace.export.batch import batch_body, validated_events
 from xray_trace.export.batch_packer import BatchPacker
 from xray_trace.export.blob_header import read_header
+from xray_trace.export.dead_notes import DeadNotes
 from xray_trace.export.disk_storage import DiskStorage
 from xray_trace.export.expander import lost_value_event
 from xray_trace.export.frames import unframe
@@ -16,7 +17,7 @@ from xray_trace.export.intake import LateNotice
 from xray_trace.export.item import Item
 from xray_trace.export.ownership import OwnerLock
 from xray_trace.export.spool_listing import listed_blobs, listed_names
-from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, LOCK, REJECTED, STAGED, SpoolName
+from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, LOCK, REJECTED, RUNNING, STAGED, SpoolName, process_of
 from xray_trace.stats import Stats
 
 __all__ = ["Adopter"]
@@ -40,21 +41,64 @@ class Adopter:
         self._items: list[Item] = []
 
     def adopt(self) -> Iterator[list[Item]]:
-        """Yield, for each dead owner, the items that are ours now; who began first comes first, as in the quota."""
-        for owner in sorted(self._other_owners(), key=self._began):
-            lock = OwnerLock.inherit(self._lock_path(owner))
-            if lock is None:
+        """Yield, for each dead process, the items that are ours now; who began first comes first, as in the quota."""
+        for owners in self._families():
+            locks = self._inherit(owners)
+            if not locks:
                 continue
-            self._is_former = owner in self.former_owners
             try:
-                self._take_over(owner)
-                lock.release()
+                self._take_over_all(owners)
+                for lock in locks:
+                    lock.release()
             except SpoolError as error:
-                lock.close()
+                for lock in locks:
+                    lock.close()
                 self._packer.expander.forget()
                 self._report(f"{error}; the rest of what that program left is looked at again later")
             items, self._items = self._items, []
             yield items
+
+    def _families(self) -> list[list[str]]:
+        """Return the owners that are taken over together, or not at all.
+
+        Where a process left notes of what ran, that is all its owners: a step may have been noted under the name
+        that the process had before a shutdown, and have ended under the next.
+        """
+        noted = {process_of(owner) for owner in self._noted_owners()} - {process_of(self._storage.owner)}
+        families: dict[str, list[str]] = {}
+        for owner in sorted(self._other_owners(), key=self._began):
+            process = process_of(owner)
+            families.setdefault(process if process in noted else owner, []).append(owner)
+        return list(families.values())
+
+    def _inherit(self, owners: list[str]) -> list[OwnerLock]:
+        """Take the locks of all owners, or none where one of them lives or is somebody else's already."""
+        locks: list[OwnerLock] = []
+        for owner in sorted(owners):  # in one order for all: of two adopters the first gets all
+            lock = OwnerLock.inherit(self._lock_path(owner))
+            if lock is None:
+                break
+            locks.append(lock)
+        if len(locks) == len(owners) and self._may_settle(owners):
+            return locks
+        for lock in locks:
+            lock.close()
+        return []
+
+    def _may_settle(self, owners: list[str]) -> bool:
+        """Tell whether notes of these owners could be believed; asked when nobody can change what they left any more.
+
+        They cannot where their process goes on under a name that we had not seen: it gave up the former one after it
+        took the new. Nor can notes of our own process, unless they are this exporter's, which has newer ones.
+        """
+        process, noted = process_of(owners[0]), self._noted_owners()
+        if process == process_of(self._storage.owner):
+            return owners[0] in self.former_owners or owners[0] not in noted
+        family = {owner for owner in self._other_owners() if process_of(owner) == process}
+        return family <= set(owners) or noted.isdisjoint(family)
+
+    def _noted_owners(self) -> set[str]:
+        return {name.owner for name in listed_names(self._storage.directory) if name.suffix == RUNNING}
 
     def _other_owners(self) -> set[str]:
         directory, destination, own = self._storage.directory, self._storage.destination, self._storage.owner
@@ -72,14 +116,25 @@ class Adopter:
         except OSError:
             return 0.0
 
-    def _take_over(self, owner: str) -> None:
+    def _take_over_all(self, owners: list[str]) -> None:
         """Take everything; what an adopter that was killed had half written goes first, being in the way.
 
-        Journals come next, since they name staged files and may already hold what a late value became.
+        Journals come next, since they name staged files and may already hold what a late value became. Then the
+        notes of what ran are settled, while every end that they may have lies in a batch of these owners: an
+        adopter that is killed has taken no batch away as long as there is a note.
         """
-        self._remove_temporary(owner)
-        for journal in self._names(owner, JOURNAL):
-            self._pack(str(journal))
+        for owner in owners:
+            self._is_former = owner in self.former_owners
+            self._remove_temporary(owner)
+            for journal in self._names(owner, JOURNAL):
+                payloads = unframe(self._storage.read(str(journal)), damaged=True)
+                self._pack(journal, payloads, [journal])
+        self._settle_notes(owners)
+        for owner in owners:
+            self._is_former = owner in self.former_owners
+            self._take_over(owner)
+
+    def _take_over(self, owner: str) -> None:
         for batch in self._names(owner, BATCH):
             self._take_batch(str(batch))
         for blob in self._blobs(owner):
@@ -102,10 +157,21 @@ class Adopter:
         found = listed_blobs(self._storage.directory)
         return [name for name, blob in found if blob.owner in ours and name not in kept]
 
-    def _pack(self, name: str) -> None:
-        """Make batches of a dead owner's journal, under that owner's name: doing it twice adds nothing."""
-        packed = self._packer.pack(name, unframe(self._storage.read(name), damaged=True))
-        for done in (name, *packed.staged):
+    def _settle_notes(self, owners: list[str]) -> None:
+        """Close what was running when the process died; what still runs in this very process has a newer note."""
+        names = [note for owner in owners for note in self._names(owner, RUNNING)]
+        if not self._is_former:
+            dead = DeadNotes(self._storage, names, [b for owner in owners for b in self._names(owner, BATCH)])
+            for notes, payloads in dead.closings():
+                self._pack(notes[0], payloads, notes)
+            self._count_lost(dead.damaged, "a note of what was running was damaged")
+        for note in names:
+            self._storage.remove(str(note))
+
+    def _pack(self, name: SpoolName, payloads: Iterable[bytes | None], sources: list[SpoolName]) -> None:
+        """Make batches of a dead owner's records, under that owner's name: doing it twice adds nothing."""
+        packed = self._packer.pack(str(name), payloads)
+        for done in (*map(str, sources), *packed.staged):
             self._storage.remove(done)
         if self._is_former:
             self._stats.record(packed.expanded + packed.damaged + packed.lost_values - packed.own_events)

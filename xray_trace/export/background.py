@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import math
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from xray_trace.errors import SpoolError
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Background"]
 
 _ADOPTION_SECONDS = 30.0  # what a dead process left is on its way within this time; a look costs three listings
+_RING = b"!"  # there is something to do now
+_STIR = b"."  # something began that may run long
 _RINGS_AT_ONCE = 4096  # bytes; more than come while the loop is busy
 
 
@@ -37,6 +41,7 @@ class Background:
         self._guard = pipeline.guard
         self._report = pipeline.reporter.report
         self._ledger = Ledger(pipeline.storage, pipeline.stats, pipeline.reporter)
+        self._notes = pipeline.notes
         self._outbox = Outbox()
         self._packer = BatchPacker(pipeline.storage, self._make_room)
         self._adopter: Adopter | None = None
@@ -44,10 +49,11 @@ class Background:
             # on the disk alone: what a dead process left there is safer than what memory holds
             packer = BatchPacker(pipeline.disk, self._make_room)
             self._adopter = Adopter(pipeline.disk, packer, pipeline.stats, self._report)
-            self._adopter.former_owners = pipeline.former_owners
+            self._adopter.former_owners = pipeline.former.names
         self._next_adoption = 0.0
         self._sending: Sending | None = None
-        self._rung = asyncio.Event()
+        self._heard = asyncio.Event()
+        self._is_rung = False
         self._flushing: set[asyncio.Task[None]] = set()
 
     def run(self) -> None:
@@ -60,28 +66,39 @@ class Background:
             hearing.setblocking(False)
             ringing.setblocking(False)
             hearer = asyncio.create_task(self._hear(hearing))
-            self._pipeline.doorbell.connect(lambda: _ring(ringing))
-            await self._work_until_stopped()
+            self._pipeline.doorbell.connect(lambda: _send(ringing, _RING))
+            await self._work_until_stopped(lambda: _send(ringing, _STIR))
             hearer.cancel()
             await asyncio.wait([hearer])
 
     async def _hear(self, hearing: socket.socket) -> None:
-        while await asyncio.get_running_loop().sock_recv(hearing, _RINGS_AT_ONCE):
-            self._rung.set()
+        while heard := await asyncio.get_running_loop().sock_recv(hearing, _RINGS_AT_ONCE):
+            self._is_rung |= _RING in heard
+            if _STIR in heard and self._notes is not None:
+                self._notes.stir()
+            self._heard.set()
 
-    async def _work_until_stopped(self) -> None:
+    async def _work_until_stopped(self, stir: Callable[[], None]) -> None:
+        self._look()
         self._tend()
         while not self._pipeline.is_stopping:
-            await self._next_ring()
+            await self._next_ring(stir)
             self._pack()
+            self._look()
             self._tend()
             self._answer_flushes()
         await self._end()
 
-    async def _next_ring(self) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), self._pipeline.config.batch_interval_seconds)
-        self._rung.clear()
+    async def _next_ring(self, stir: Callable[[], None]) -> None:
+        """Return when rung, or after the interval; what runs long meanwhile is looked at each second."""
+        due = time.monotonic() + self._pipeline.config.batch_interval_seconds
+        while not self._is_rung and (left := due - time.monotonic()) > 0:
+            with contextlib.suppress(asyncio.TimeoutError):
+                rest = math.inf if self._notes is None else self._notes.rest_seconds(stir)
+                await asyncio.wait_for(self._heard.wait(), min(left, rest))
+            self._heard.clear()
+            self._look()
+        self._is_rung = False
 
     async def _end(self) -> None:
         for task in self._flushing:
@@ -90,7 +107,16 @@ class Background:
             with self._guard.around("closing connections"):
                 await self._sending.close()
         self._pack()
+        if self._notes is not None:
+            with self._guard.around("looking at what runs"):
+                self._notes.look()
         self._pipeline.reporter.write()
+
+    def _look(self) -> None:
+        """Look at what runs long, if it is time."""
+        if self._notes is not None:
+            with self._guard.around("looking at what runs"):
+                self._notes.look_if_due()
 
     def _tend(self) -> None:
         """Do everything that is due besides packing; one part's error does not keep the next from its turn."""
@@ -130,6 +156,8 @@ class Background:
             return
         self._next_adoption = now + _ADOPTION_SECONDS
         self._pipeline.disk.renew_lock()
+        if self._notes is None or self._notes.is_complete:
+            self._pipeline.former.release()
         for items in self._adopter.adopt():
             self._add(items)
             self._pipeline.reporter.trace(f"adopted {len(items)} files of a process that is gone")
@@ -175,13 +203,13 @@ class Background:
             done.set()
 
 
-def _ring(ringing: socket.socket) -> None:
+def _send(ringing: socket.socket, signal: bytes) -> None:
     """Wake the loop, through a socket of our own.
 
     `call_soon_threadsafe` would swallow each OSError, and a signal handler's TimeoutError is one too.
     """
     try:
-        ringing.send(b"!")
+        ringing.send(signal)
     except OSError as error:  # rung so often that the socket is full, or the loop has ended
         if from_signal_handler(error):
             raise

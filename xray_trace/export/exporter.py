@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import xray_trace.export.ownership  # noqa: F401 - its fork hook has to run before those of programs that record
 from xray_trace.config import Config
 from xray_trace.errors import QueueClosedError, SpoolError, SpoolFullError
-from xray_trace.events import LateValue, Record
+from xray_trace.events import LateValue, OpenScopes, Record
+from xray_trace.export.former_owners import FormerOwners
 from xray_trace.export.loading import load_module, prepare_loading
 from xray_trace.export.reporter import Reporter
 from xray_trace.guard import Guard
@@ -31,16 +32,17 @@ class Exporter:
     begins anew with the next one.
     """
 
-    def __init__(self, config: Config, stats: Stats) -> None:
+    def __init__(self, config: Config, stats: Stats, running: OpenScopes | None = None) -> None:
         prepare_loading()  # here, because a program makes its tracer long before its threads fork
         self._pipeline_type: type[Pipeline] = load_module("xray_trace.export.pipeline").Pipeline
         self._config = config
         self._stats = stats
+        self._running = running
         self._reporter = Reporter(debug=config.debug)
         self._guard = Guard(stats.swallow_one, self.report, debug=config.debug)
         self._lock = threading.RLock()
         self._pipeline: Pipeline | None = None
-        self._former_owners: set[str] = set()
+        self._former = FormerOwners()
 
     def put(self, record: Record) -> None:
         """Keep the record; see `Sink.put`. It is counted first: delivered may be no more than was recorded."""
@@ -104,19 +106,26 @@ class Exporter:
             with self._guard.around("shutting down"):
                 pipeline.flush(deadline)
             with self._guard.around("shutting down"):
-                self._former_owners |= pipeline.owners()
+                self._former.names |= pipeline.owners()
                 pipeline.stop(deadline)
+        if self._running is not None and self._pipeline is None:
+            self._running.call_at_next(self.resume)  # likewise, in a trace that was begun before
         return self._stats.flush_result()
 
     def after_fork_in_child(self) -> None:
         """Let go of the parent's files, thread and locks; the next record begins anew."""
         self._lock = threading.RLock()
         pipeline, self._pipeline = self._pipeline, None
-        self._former_owners = set()  # the parent counted what they recorded
+        former, self._former = self._former, FormerOwners()  # the parent counted what they recorded
+        if self._running is not None:
+            self._running.forget_in_child()
+            self._running.call_at_next(self.resume)  # a step in the parent's trace may hang before anything is recorded
         self._stats.after_fork_in_child()
         if pipeline is not None:
             with self._guard.around("letting go after a fork"):
                 pipeline.forget_in_child()
+        with self._guard.around("letting go after a fork"):
+            former.forget_in_child()
 
     def _take(self, record: Record) -> None:
         for _ in range(_LIVES):
@@ -137,7 +146,7 @@ class Exporter:
         raise SpoolError(_CLOSED_AGAIN)
 
     def _end_life(self, pipeline: "Pipeline") -> None:
-        self._former_owners |= pipeline.owners()
+        self._former.names |= pipeline.owners()
         if self._pipeline is pipeline:
             self._pipeline = None
 
@@ -145,7 +154,9 @@ class Exporter:
         with self._lock:
             if self._pipeline is not None:
                 return self._pipeline
-            pipeline = self._pipeline_type(self._config, self._stats, self._guard, self._reporter, self._former_owners)
+            pipeline = self._pipeline_type(
+                self._config, self._stats, self._guard, self._reporter, self._former, self._running
+            )
             return self._install(pipeline)
 
     def _install(self, pipeline: "Pipeline") -> "Pipeline":

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from xray_trace.capture.shape import without_body
 from xray_trace.errors import QueueClosedError, SpoolError
 from xray_trace.events import ContentStream, LateValue, Part, Record, encode_record
 from xray_trace.export.batch_queue import BatchQueue
@@ -105,7 +106,7 @@ class Intake:
                 parts.append(self._stage(record.trace_id, part))
             except SpoolError as error:
                 data_id = part.data_id or new_id()
-                parts.append(msgspec.structs.replace(part, body=None, data_id=data_id))
+                parts.append(without_body(part, data_id=data_id))
                 lost.append(_lost_part(data_id, part.key, str(error)))
                 self._count_lost("a value found no room in the spool")
         return Record(record.trace_id, record.event, parts), lost
@@ -114,7 +115,7 @@ class Intake:
         name = self._storage.new_name(STAGED)
         header = reserved_header(trace_id, part.key, part.content_type, part.metadata)
         self._storage.write(name, header, part.body or b"")
-        return msgspec.structs.replace(part, body=None, blob=name)
+        return without_body(part, blob=name)
 
     def _announce(self, value: LateValue) -> str | None:
         name = self._storage.new_name(LATE)

@@ -8,16 +8,19 @@ from pathlib import Path
 
 from xray_trace.config import Config
 from xray_trace.errors import SpoolError
+from xray_trace.events import OpenScopes
 from xray_trace.export.batch_queue import BatchQueue
 from xray_trace.export.disk_storage import DiskStorage
 from xray_trace.export.doorbell import Doorbell
 from xray_trace.export.fallback_storage import FallbackStorage
+from xray_trace.export.former_owners import FormerOwners
 from xray_trace.export.intake import Intake
 from xray_trace.export.loading import load_module
 from xray_trace.export.memory_storage import MemoryStorage
 from xray_trace.export.native_thread import start_native_thread
 from xray_trace.export.ownership import IS_SUPPORTED
 from xray_trace.export.reporter import Reporter
+from xray_trace.export.running_notes import RunningNotes
 from xray_trace.export.storage import StorageAdapter
 from xray_trace.guard import Guard, from_signal_handler
 from xray_trace.stats import Stats
@@ -30,18 +33,27 @@ _HEADROOM = 1.25  # of max_spool_bytes: what recording may take while the backgr
 class Pipeline:
     """Storage, queue, intake and background of one owner of the spool; made at the first record, ended once."""
 
-    def __init__(self, config: Config, stats: Stats, guard: Guard, reporter: Reporter, former: set[str]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        stats: Stats,
+        guard: Guard,
+        reporter: Reporter,
+        former: FormerOwners,
+        running: OpenScopes | None,
+    ) -> None:
         self.config = config
         self.stats = stats
         self.guard = guard
         self.reporter = reporter
-        self.former_owners = former
+        self.former = former
         self.disk, self.storage = _open_storage(config, reporter.report)
         self.doorbell = Doorbell()
         self.queue = BatchQueue(self.storage, self.doorbell.ring, config.max_batch_size)
         self.intake = Intake(
             self.storage, self.queue, stats, config.inline_max_bytes, config.worker_pool_size, self.doorbell.ring
         )
+        self.notes = self._notes_of(running) if running is not None else None
         self.flushes: deque[threading.Event] = deque()
         self.is_stopping = False
         self._ended = threading.Event()
@@ -86,7 +98,7 @@ class Pipeline:
         self.queue.close()
         self.intake.pool.close()
         if not self._has_thread:
-            self.storage.release()
+            self._release()
             return
         self.doorbell.ring()
         if not self._is_own_thread():
@@ -107,10 +119,19 @@ class Pipeline:
                 load_module("xray_trace.export.background").Background(self).run()
         finally:
             self.queue.close()  # had the thread ended by an error, the next record would begin anew
-            self.storage.release()
+            self._release()
             self._ended.set()
             for done in list(self.flushes):
                 done.set()
+
+    def _release(self) -> None:
+        if self.notes is None or self.notes.is_empty():
+            self.storage.release()
+        else:
+            self.former.resting.append(self.storage)
+
+    def _notes_of(self, running: OpenScopes) -> RunningNotes:
+        return RunningNotes(running, self.disk, self.intake, self.stats, self.guard, self.reporter)
 
 
 def _open_storage(config: Config, report: Callable[[str], None]) -> tuple[DiskStorage | None, StorageAdapter]:

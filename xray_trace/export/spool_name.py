@@ -3,18 +3,43 @@
 import re
 from typing import NamedTuple
 
-__all__ = ["BATCH", "BLOB", "JOURNAL", "LATE", "LOCK", "REJECTED", "STAGED", "TEMPORARY", "SpoolName", "blob_name"]
+from xray_trace.ids import PROCESS_DIGITS
+
+__all__ = [
+    "BATCH",
+    "BLOB",
+    "JOURNAL",
+    "LATE",
+    "LOCK",
+    "REJECTED",
+    "RUNNING",
+    "STAGED",
+    "TEMPORARY",
+    "SpoolName",
+    "blob_name",
+    "is_blob_name",
+    "process_of",
+]
 
 JOURNAL = ".open"
 BATCH = ".events.json"
 BLOB = ".data.bin"
 STAGED = ".staged"
 LATE = ".late"
+RUNNING = ".running"
 LOCK = ".lock"
 REJECTED = ".rejected"
 TEMPORARY = ".tmp"
 
-FOLDERS = {JOURNAL: "events", BATCH: "events", LOCK: "events", STAGED: "data", LATE: "data", REJECTED: "rejected"}
+FOLDERS = {
+    JOURNAL: "events",
+    BATCH: "events",
+    RUNNING: "events",
+    LOCK: "events",
+    STAGED: "data",
+    LATE: "data",
+    REJECTED: "rejected",
+}
 
 _PATTERN = re.compile(
     r"(?P<folder>events|data|rejected)/(?P<destination>[0-9a-f]{16})-(?P<owner>[0-9a-f]{32})"
@@ -47,6 +72,11 @@ class SpoolName(NamedTuple):
             return None
         suffix = found["suffix"]
         return cls(found["destination"], found["owner"], int(found["sequence"] or 0), int(found["part"] or 0), suffix)
+
+
+def process_of(owner: str) -> str:
+    """Return what all owners of one process have in common (see `ids`)."""
+    return owner[:PROCESS_DIGITS]
 
 
 def blob_name(data_id: str) -> str:

@@ -28,6 +28,7 @@ def step_json(trace_id: str, event: StepEvent, references: Sequence[tuple[Part, 
     """Return the event as JSON; `references` are those parts whose values have a data id."""
     parent = "" if event.parent_id is None else f',"parentStepId":"{event.parent_id}"'
     duration = "" if event.duration_seconds is None else f',"durationMs":{event.duration_seconds * 1000:.3f}'
+    pending = ',"pending":true' if event.pending else ""
     artifacts = f',"artifacts":{event.artifacts.decode()}' if event.artifacts else ""
     if references:
         artifacts = f',"artifacts":[{",".join([_artifact(part, data_id) for part, data_id in references])}]'
@@ -35,7 +36,7 @@ def step_json(trace_id: str, event: StepEvent, references: Sequence[tuple[Part, 
         f'{{"type":"{event.type}","stepId":"{event.step_id}","traceId":{name_json(trace_id)},'
         f'"stepName":{name_json(event.name)},"stepNumber":{"null" if event.number is None else event.number},'
         f'"timestamp":{event.at_seconds * 1000:.3f},"metadata":{event.metadata.decode()}'
-        f"{parent}{duration}{artifacts}{_summaries(parts) if parts else ''}}}"
+        f"{parent}{duration}{artifacts}{_summaries(parts)}{pending}}}"
     ).encode()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from xray_trace.capture.arguments import clean_key
-from xray_trace.capture.capturer import Capture, Capturer
+from xray_trace.capture.capturer import Capturer
 from xray_trace.events import LateValue, Part, Role, Sink
 from xray_trace.ids import derive_data_id, new_id
 
@@ -42,14 +42,14 @@ class ArtifactWriter:
             part.data_id = new_id()
             self._sink.put_late(LateValue(trace_id, part.data_id, key, encoded_metadata, captured.late))
         elif tell_id:
-            part.data_id = self._data_id(trace_id, captured)
+            part.data_id = self.data_id(trace_id, captured.content_type, captured.body or b"")
         parts.append(part)
         if captured.pickled is not None:
             parts.append(Part(f"{key}.pickle", role, _PICKLE, captured.pickled, b"{}", listed=False))
         return part
 
-    def _data_id(self, trace_id: str, captured: Capture) -> str:
+    def data_id(self, trace_id: str, content_type: str, body: bytes) -> str:
+        """Return the id under which this content is stored in this trace."""
         import hashlib  # imported with the first value, like in `ids`
 
-        digest = hashlib.sha256(captured.body or b"").hexdigest()
-        return derive_data_id(self._destination, trace_id, captured.content_type, digest)
+        return derive_data_id(self._destination, trace_id, content_type, hashlib.sha256(body).hexdigest())

@@ -7,6 +7,7 @@ from xray_trace.clock import Monotonic, WallClock, monotonic_seconds, wall_secon
 from xray_trace.events import Sink
 from xray_trace.guard import Guard
 from xray_trace.recorder.artifacts import ArtifactWriter
+from xray_trace.recorder.running_scopes import RunningScopes
 
 __all__ = ["RecorderCore"]
 
@@ -23,6 +24,7 @@ class RecorderCore:
         destination: str,
         wall: WallClock = wall_seconds,
         monotonic: Monotonic = monotonic_seconds,
+        running: RunningScopes | None = None,
     ) -> None:
         self.put = sink.put
         self.capturer = capturer
@@ -30,6 +32,7 @@ class RecorderCore:
         self.artifacts = ArtifactWriter(capturer, destination, sink)
         self.wall_seconds = wall
         self.monotonic_seconds = monotonic
+        self.running = running or RunningScopes(monotonic)
 
     def encode_metadata(self, metadata: Mapping[str, object]) -> bytes:
         """Return the metadata as a JSON object, masked."""

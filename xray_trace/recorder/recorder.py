@@ -33,6 +33,18 @@ class Recorder:
         trace_id: str | None = None,
     ) -> Trace:
         """Begin a trace. One that is not sampled is a trace whose methods do nothing."""
+        trace = self._new_trace(name, metadata, sample_rate, trace_id)
+        if trace.core is not None:
+            trace.opened = self.core.running.begin_trace(trace)
+        return trace
+
+    def _new_trace(
+        self,
+        name: str | None,
+        metadata: Mapping[str, object] | None = None,
+        sample_rate: float | None = None,
+        trace_id: str | None = None,
+    ) -> Trace:
         rate = self._sample_rate if sample_rate is None else sample_rate
         if trace_id is None or not is_valid_id(trace_id):
             trace_id = new_trace_id(self._project_id)
@@ -52,13 +64,16 @@ class Recorder:
         elif isinstance(scope, Trace):
             trace = scope
         else:
-            trace, trace_is_own = self.start_trace(name), True
+            # not known to run by itself: it is as long open as its step
+            trace, trace_is_own = self._new_trace(name), True
         if trace.core is None:
             return kind(None, trace, name, new_id(), None, parent_id, trace_is_own, 0.0, 0.0, options)
         core = self.core
         number = trace.next_number()
         at_seconds, began_seconds = core.wall_seconds(), core.monotonic_seconds()
-        return kind(core, trace, name, new_id(), number, parent_id, trace_is_own, at_seconds, began_seconds, options)
+        step = kind(core, trace, name, new_id(), number, parent_id, trace_is_own, at_seconds, began_seconds, options)
+        core.running.steps[step.step_id] = step  # last: the background may look at it from now on
+        return step
 
 
 def _is_sampled(rate: float) -> bool:

@@ -7,13 +7,14 @@ import msgspec
 
 from xray_trace.capture.json_codec import JSON
 from xray_trace.context import Scope
-from xray_trace.events import Content, Part, Record, Role, StepEvent
+from xray_trace.events import Content, Part, Record, Role, StepEvent, StepType, Unfinished
 from xray_trace.ids import new_id
 from xray_trace.recorder.core import RecorderCore
 from xray_trace.recorder.failure import describe_error
 from xray_trace.recorder.metadata import Metadata
 from xray_trace.recorder.options import StepOptions
 from xray_trace.recorder.trace import NO_TRACE, Trace
+from xray_trace.recorder.unfinished import ended_with_process, is_large, named
 
 __all__ = ["NO_STEP", "Step"]
 
@@ -33,7 +34,8 @@ class Step(Scope, eq=False):
     _parent_id: str | None
     _trace_is_own: bool
     _at_seconds: float
-    _began_seconds: float
+    began_seconds: float
+    """When it began, by the monotonic clock."""
     options: StepOptions
     _metadata: Metadata | None = None
     parts: list[Part] = msgspec.field(default_factory=list)
@@ -138,21 +140,47 @@ class Step(Scope, eq=False):
         try:
             if error is not None:
                 self.add_metadata(describe_error(error))
-            event = StepEvent(
-                "step" if error is None else "step-error",
-                self.step_id,
-                self.name,
-                self.number,
-                self._at_seconds,
-                core.monotonic_seconds() - self._began_seconds,
-                self._parent_id,
-                b"{}" if self._metadata is None else self._metadata.encode(),
-            )
+            event = self._event("step" if error is None else "step-error")
+            event.duration_seconds = core.monotonic_seconds() - self.began_seconds
             core.put(Record(self.trace.trace_id, event, self.parts))
         except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
             core.guard.swallow(fault, f"recording the step {self.name!r}")
+        finally:
+            if self._trace_is_own:
+                self.trace.end(error)
+            core.running.end_step(self.step_id)  # last: whoever does not find it there finds its end in the spool
+
+    def unfinished(self) -> Unfinished:
+        """Return what is to be told of the step while it runs; the background asks, in its own thread."""
+        core, trace = self.core, self.trace
+        assert core is not None, "a step that is not recorded is not known to run"
+        parts = self.parts
+        whole = [self._identified(core, part) for part in list(parts)]
+        lean = [named(part) for part in whole]
+        pending, closing = self._event("step"), self._event("step-error")
+        pending.pending = True
+        closing.metadata = ended_with_process(closing.metadata, "step")
+        closings = [Record(trace.trace_id, closing, lean)]
         if self._trace_is_own:
-            self.trace.end(error)
+            closings += trace.unfinished().closing
+
+        def keep_lean() -> None:
+            for index, part in enumerate(lean):
+                if part.body is None:
+                    parts[index] = part  # should the step be ending now, then its record has the one or the other
+
+        return Unfinished(Record(trace.trace_id, pending, whole), closings, keep_lean)
+
+    def _event(self, kind: StepType) -> StepEvent:
+        metadata = b"{}" if self._metadata is None else self._metadata.encode()
+        at_seconds, parent_id = self._at_seconds, self._parent_id
+        return StepEvent(kind, self.step_id, self.name, self.number, at_seconds, None, parent_id, metadata)
+
+    def _identified(self, core: RecorderCore, part: Part) -> Part:
+        if not is_large(part) or part.data_id is not None:
+            return part
+        data_id = core.artifacts.data_id(self.trace.trace_id, part.content_type, part.body or b"")
+        return msgspec.structs.replace(part, data_id=data_id)
 
 
 NO_STEP = Step(None, NO_TRACE, "", new_id(), None, None, False, 0.0, 0.0, StepOptions())

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, TypedDict
 
 from xray_trace.context import Scope
-from xray_trace.events import Part, Record, Role, StepEvent, StepType
+from xray_trace.events import Part, Record, Role, StepEvent, StepType, Unfinished
 from xray_trace.ids import new_id
 from xray_trace.recorder.core import RecorderCore
 from xray_trace.recorder.events import clean_name, name_json, to_json, trace_end_event, trace_start_event
 from xray_trace.recorder.failure import describe_error
+from xray_trace.recorder.running_scopes import OpenedTrace
+from xray_trace.recorder.unfinished import ended_with_process
 
 __all__ = ["NO_TRACE", "Artifact", "ArtifactReference", "Trace", "new_trace"]
 
@@ -42,6 +44,8 @@ class Trace(Scope, eq=False):
     """Returns the next step's number, from 1; safe from any thread."""
     _created_seconds: float
     _ended: bool = False
+    opened: OpenedTrace | None = None
+    """What it is known under while it is open; None for a trace that a step made for itself."""
 
     def __repr__(self) -> str:
         """Show the id."""
@@ -87,15 +91,22 @@ class Trace(Scope, eq=False):
         if core is None or self._ended:
             return
         self._ended = True
-        with core.guard.around("ending a trace"):
-            event = trace_end_event(
-                to_json(self.trace_id),
-                status,
-                created_ms=self._created_seconds * 1000,
-                at_ms=core.wall_seconds() * 1000,
-                metadata=core.encode_metadata(metadata),
-            )
-            core.put(Record(self.trace_id, event))
+        try:
+            with core.guard.around("ending a trace"):
+                event = self._end_event(status, core.wall_seconds(), core.encode_metadata(metadata))
+                core.put(Record(self.trace_id, event))
+        finally:
+            if self.opened is not None:
+                core.running.end_trace(self.opened)
+
+    def unfinished(self) -> Unfinished:
+        """Return what is to be told if the process dies before the trace ends."""
+        event = self._end_event("failure", self._created_seconds, ended_with_process(b"{}", "trace"))
+        return Unfinished(None, [Record(self.trace_id, event)])
+
+    def _end_event(self, status: Literal["success", "failure"], at_seconds: float, metadata: bytes) -> bytes:
+        created_ms, at_ms = self._created_seconds * 1000, at_seconds * 1000
+        return trace_end_event(to_json(self.trace_id), status, created_ms=created_ms, at_ms=at_ms, metadata=metadata)
 
     # -- the explicit form of the architecture ----------------------------------------------------------
 
