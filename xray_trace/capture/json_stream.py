@@ -22,7 +22,7 @@ __all__ = ["AT_A_TIME", "JsonStream"]
 AT_A_TIME = Budget(nodes=2_000, text=64 * 1024)
 """What one step may handle: under a millisecond, which is what an event loop may wait for the interpreter."""
 
-_CHUNK_BYTES = 16 * 1024  # some thousand values, which come to a millisecond or three; a write costs little beside it
+_CHUNK_BYTES = 8 * 1024  # some hundred values, which take a millisecond or two; a write costs little beside it
 _CHUNK_PIECES = 200  # small pieces take some µs each, and have to come to a chunk within a millisecond too
 _MOST_BYTES = 2**30  # the server takes no larger value; what shares its parts could go on for ever
 _WIDEST = 400  # items that are looked at together
