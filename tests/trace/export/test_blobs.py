@@ -183,14 +183,14 @@ def test_a_large_input_is_at_the_server_complete_while_its_step_still_runs(bench
         api_key="key-1", base_url=server.url, spool_dir=bench.spool_dir, batch_interval_seconds=0.05, project_id="p"
     )
     running = tracer.recorder.start_step("long", StepOptions(), Step)
-    rows = [[n, {"n": n}] for n in range(600_000)]
+    rows = [[n, {"n": n}] for n in range(200_000)]
     running.input(rows, key="rows")
     wait_until(lambda: server.blobs, 60)
     assert [event for event in server.accepted if event["type"] == "step"] == []
     running.end()
     assert tracer.shutdown(20).pending == 0
     (ended,) = [event for event in server.accepted if event["type"] == "step"]
-    assert ended["inputs"]["rows"] == {"type": "list", "length": 600_000, "late": True}
+    assert ended["inputs"]["rows"] == {"type": "list", "length": 200_000, "late": True}
     (artifact,) = ended["artifacts"]
     assert json.loads(server.blobs[artifact["dataId"]].body) == rows
 

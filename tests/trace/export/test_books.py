@@ -11,8 +11,11 @@ def record(name):
     large = [part(os.urandom(30_000), "large")] if name.endswith("7") else []
     exporter.put(step(name, part(os.urandom(100)), *large))
 def tell():
-    now = stats.snapshot()
-    print(now.recorded + now.adopted, now.delivered, now.pending, sum(now.dropped.values()), lying(), flush=True)
+    deadline = time.monotonic() + 20  # a flush does not wait for what is on its way to a server that refuses the rest
+    now, there = stats.snapshot(), lying()
+    while now.pending != there and time.monotonic() < deadline:
+        now, there = stats.snapshot(), lying()
+    print(now.recorded + now.adopted, now.delivered, now.pending, sum(now.dropped.values()), there, flush=True)
 """
 
 QUIET = {"max_attempts": 1, "batch_interval_seconds": 60.0}  # nothing happens but what a test asks for
