@@ -4,7 +4,8 @@ The rule: `Exception` only, only around our own work, never around the user's fu
 raised while it happened to interrupt us is the user's, and goes on.
 """
 
-import signal
+# Around these functions the module `signal` catches ValueError, and with it the one of a handler that strikes there.
+import _signal  # type: ignore[import-not-found]
 import time
 from collections.abc import Callable, Iterator
 from types import CodeType, TracebackType
@@ -74,8 +75,8 @@ def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:
 
 
 def _handler_codes() -> Iterator[CodeType]:
-    for number in signal.valid_signals():
-        handler: object = signal.getsignal(number)
+    for number in _signal.valid_signals():
+        handler: object = _signal.getsignal(number)
         while hasattr(handler, "func"):  # functools.partial
             handler = handler.func
         handler = getattr(handler, "__func__", handler)

@@ -8,7 +8,8 @@ ENDS_AFTER_SECONDS = 0.4  # at most: some hundred steps and a few batches, so th
 
 IN_FLIGHT = 5  # calls that run at one time: one plain, two nested, two tasks
 
-INLINE_MAX_BYTES = 16 * 1024  # the default: larger values have a file of their own
+INLINE_MAX_BYTES = 16 * 1024  # the default: larger values travel by themselves
+STAGED_ABOVE_BYTES = 256 * 1024  # and these have a file of their own from the start
 
 LARGE_EVERY = 29
 
@@ -16,5 +17,7 @@ LARGE_EVERY = 29
 def payload_of(label: str) -> str:
     """Return what the step with this label is given; one in so many is large."""
     number = int(hashlib.sha256(label.encode()).hexdigest()[:8], 16)
-    length = INLINE_MAX_BYTES + number % 20_000 if number % LARGE_EVERY == 0 else number % 300
+    length = number % 300
+    if number % LARGE_EVERY == 0:
+        length = (STAGED_ABOVE_BYTES if number % 2 else INLINE_MAX_BYTES) + number % 20_000
     return (f"{label} " * (length // len(label) + 1))[:length]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Background"]
 
 _ADOPTION_SECONDS = 30.0  # what a dead process left is on its way within this time; a look costs three listings
+_ATTENDED_SECONDS = 0.2  # between looks while batches fill; some thousand records come meanwhile, a few journals
 _RING = b"!"  # there is something to do now
 _STIR = b"."  # something began that may run long
 _RINGS_AT_ONCE = 4096  # bytes; more than come while the loop is busy
@@ -43,17 +44,18 @@ class Background:
         self._ledger = Ledger(pipeline.storage, pipeline.stats, pipeline.reporter)
         self._notes = pipeline.notes
         self._outbox = Outbox()
-        self._packer = BatchPacker(pipeline.storage, self._make_room)
+        self._packer = BatchPacker(pipeline.storage, self._make_room, pipeline.config.inline_max_bytes)
         self._adopter: Adopter | None = None
         if pipeline.disk is not None:
             # on the disk alone: what a dead process left there is safer than what memory holds
-            packer = BatchPacker(pipeline.disk, self._make_room)
+            packer = BatchPacker(pipeline.disk, self._make_room, pipeline.config.inline_max_bytes)
             self._adopter = Adopter(pipeline.disk, packer, pipeline.stats, self._report)
             self._adopter.former_owners = pipeline.former.names
         self._next_adoption = 0.0
         self._sending: Sending | None = None
         self._heard = asyncio.Event()
         self._is_rung = False
+        self._is_busy = False
         self._flushing: set[asyncio.Task[None]] = set()
 
     def run(self) -> None:
@@ -83,6 +85,7 @@ class Background:
         self._tend()
         while not self._pipeline.is_stopping:
             await self._next_ring(stir)
+            self._is_busy = self._pipeline.doorbell.take_nudge()
             self._pack()
             self._look()
             self._tend()
@@ -90,8 +93,15 @@ class Background:
         await self._end()
 
     async def _next_ring(self, stir: Callable[[], None]) -> None:
-        """Return when rung, or after the interval; what runs long meanwhile is looked at each second."""
-        due = time.monotonic() + self._pipeline.config.batch_interval_seconds
+        """Return when rung, or after the interval; what runs long meanwhile is looked at each second.
+
+        While batches fill, that is soon, and nobody needs to ring for the next one.
+        """
+        interval = self._pipeline.config.batch_interval_seconds
+        self._pipeline.doorbell.is_attended = self._is_busy
+        if not self._is_busy and self._pipeline.doorbell.take_nudge():
+            self._is_rung = True  # a batch filled just before, and nobody rang
+        due = time.monotonic() + (min(interval, _ATTENDED_SECONDS) if self._is_busy else interval)
         while not self._is_rung and (left := due - time.monotonic()) > 0:
             with contextlib.suppress(asyncio.TimeoutError):
                 rest = math.inf if self._notes is None else self._notes.rest_seconds(stir)

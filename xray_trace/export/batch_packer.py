@@ -42,11 +42,11 @@ class BatchPacker:
     and adds nothing.
     """
 
-    def __init__(self, storage: StorageAdapter, make_room: Callable[[], bool]) -> None:
+    def __init__(self, storage: StorageAdapter, make_room: Callable[[], bool], inline_max_bytes: int) -> None:
         self._storage = storage
         self._make_room = make_room
-        self._shelf = BlobShelf(storage)
-        self.expander = Expander(storage.destination, self._shelf.shelve)
+        self._shelf = BlobShelf(storage, self._write)
+        self.expander = Expander(storage.destination, self._shelf.shelve, inline_max_bytes)
 
     def pack(self, journal_name: str, payloads: Iterable[bytes | None]) -> Packed:
         """Write the batches and blobs of these records; nothing is removed yet.
@@ -86,10 +86,10 @@ class BatchPacker:
                 raise
         return events, own_events, damaged
 
-    def _write(self, name: str, body: bytes) -> None:
+    def _write(self, name: str, *chunks: bytes) -> None:
         try:
-            self._storage.write(name, body)
+            self._storage.write(name, *chunks)
         except SpoolFullError:
             if not self._make_room():
                 raise
-            self._storage.write(name, body)
+            self._storage.write(name, *chunks)

@@ -27,9 +27,9 @@ class BatchQueue:
     spare. So a signal handler that records while it interrupts the very change of journals can lose none.
     """
 
-    def __init__(self, storage: StorageAdapter, wake: Callable[[], None], max_batch_size: int) -> None:
+    def __init__(self, storage: StorageAdapter, nudge: Callable[[], None], max_batch_size: int) -> None:
         self._storage = storage
-        self._wake = wake
+        self._nudge = nudge
         self._max_batch_size = max_batch_size
         self._journal_bytes = min(JOURNAL_BYTES, storage.limit_bytes // _SHARE_OF_SPOOL)
         self._is_closed = False
@@ -52,7 +52,7 @@ class BatchQueue:
                 raise
             journal = self._put_elsewhere(frame)
         if journal.count_one() == self._max_batch_size:
-            self._wake()
+            self._nudge()
 
     def collect(self) -> list[Journal]:
         """Seal the open journal if there is something in it, and return all sealed ones, oldest first."""
@@ -65,9 +65,7 @@ class BatchQueue:
             sealed = [journal for journal in self._journals.values() if journal not in kept]
         for journal in sealed:
             journal.seal()
-            with contextlib.suppress(
-                SpoolError
-            ):  # packing writes it anew at once, and says what is wrong with the disk
+            with contextlib.suppress(SpoolError):  # packing writes it anew, and says what is wrong with the disk
                 self._storage.sync(journal.name)
         return sealed
 
@@ -78,7 +76,9 @@ class BatchQueue:
     def prepare(self) -> None:
         """Have the next journal ready, so that no caller has to make it."""
         if self._spare is None:
-            self._spare = self._create(self._journal_bytes)
+            spare = self._create(self._journal_bytes)
+            spare.touch()
+            self._spare = spare
 
     def close(self) -> None:
         """Let nothing more in; what is in can still be collected."""

@@ -14,6 +14,9 @@ class Doorbell:
     def __init__(self) -> None:
         self._wake: Callable[[], None] | None = None
         self._was_rung = False
+        self._was_nudged = False
+        self.is_attended = False
+        """Whether the background thread looks soon by itself."""
 
     def ring(self) -> None:
         """Wake the background thread; never waits."""
@@ -21,6 +24,21 @@ class Doorbell:
         wake = self._wake
         if wake is not None:
             wake()
+
+    def nudge(self) -> None:
+        """Say that there is work, which need not be done at once.
+
+        Waking a thread gives up the interpreter's lock, and with it the caller's turn: while batch after batch fills,
+        the background thread comes by itself, and is not woken for each.
+        """
+        self._was_nudged = True
+        if not self.is_attended:
+            self.ring()
+
+    def take_nudge(self) -> bool:
+        """Tell whether there was a nudge since this was last asked."""
+        was_nudged, self._was_nudged = self._was_nudged, False
+        return was_nudged
 
     def connect(self, wake: Callable[[], None]) -> None:
         """Have this called at each ring from now on, and at once if it was rung before."""

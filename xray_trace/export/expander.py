@@ -15,7 +15,7 @@ from xray_trace.ids import derive_data_id
 __all__ = ["Expander", "Shelve", "lost_value_event"]
 
 Shelve = Callable[[str, Part], str | None]
-"""Given a trace's id and a part with a staged file, makes a blob of the file and returns its data id, or None."""
+"""Given a trace's id and a part, makes a blob of its file or its bytes and returns the data id, or None."""
 
 _REMEMBERED_IDS = 4096
 """Contents told apart from new ones; enough for what traces share at one time, and under a megabyte."""
@@ -35,9 +35,10 @@ V = TypeVar("V")
 class Expander:
     """Derives ids, leaves out what was sent before in the same trace, and makes the events' JSON."""
 
-    def __init__(self, destination: str, shelve: Shelve | None = None) -> None:
+    def __init__(self, destination: str, shelve: Shelve | None = None, inline_max_bytes: int = 0) -> None:
         self._destination = destination
         self._shelve = shelve
+        self._inline_max_bytes = inline_max_bytes
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._ids: OrderedDict[_Content, str] = OrderedDict()
 
@@ -66,7 +67,7 @@ class Expander:
 
     def _identify(self, record: Record, part: Part, events: list[bytes]) -> str | None:
         """Return the part's data id; its `data` event is added the first time."""
-        if part.body is None:
+        if part.body is None or (self._shelve is not None and len(part.body) > self._inline_max_bytes):
             return self._identify_elsewhere(record, part, events)
         if part.data_id is None and len(part.body) <= _LONGEST_REMEMBERED:
             return self._identify_small(record.trace_id, part, part.body, events)
@@ -89,8 +90,8 @@ class Expander:
         return data_id
 
     def _identify_elsewhere(self, record: Record, part: Part, events: list[bytes]) -> str | None:
-        """Return the id of a value that is in a file, is still being encoded, or is lost."""
-        if part.blob is not None:
+        """Return the id of a value that travels by itself, is still being encoded, or is lost."""
+        if part.blob is not None or part.body is not None:
             data_id = self._shelve(record.trace_id, part) if self._shelve else None
             if data_id is not None:
                 self._is_new(data_id)

@@ -22,6 +22,7 @@ __all__ = ["Exporter"]
 
 _is_finalizing = sys.is_finalizing
 _LIVES = 3  # a queue may be closed under a record by a shutdown or a fork; not again and again
+_SHARE_OF_STOPPING = 0.15  # of a shutdown's time: what closing connections and a last packing may take
 _CLOSED_AGAIN = "the exporter was shut down again and again while it was recording"
 
 
@@ -104,7 +105,7 @@ class Exporter:
             pipeline, self._pipeline = self._pipeline, None
         if pipeline is not None:
             with self._guard.around("shutting down"):
-                pipeline.flush(deadline)
+                pipeline.flush(deadline - timeout_seconds * _SHARE_OF_STOPPING)
             with self._guard.around("shutting down"):
                 self._former.names |= pipeline.owners()
                 pipeline.stop(deadline)

@@ -16,8 +16,11 @@ from xray_trace.export.worker_pool import LateJob, WorkerPool
 from xray_trace.ids import new_id
 from xray_trace.stats import Stats
 
-__all__ = ["Intake", "LateNotice"]
+__all__ = ["STAGED_ABOVE_BYTES", "Intake", "LateNotice"]
 
+
+STAGED_ABOVE_BYTES = 256 * 1024
+"""What is larger is put into a file of its own at once; making one takes as long as copying so much into a journal."""
 
 _SHARE_TAKEN = 0.8  # of the storage's limit, which is a quarter above that of the settings
 
@@ -54,21 +57,13 @@ class Intake:
 
     def take(self, record: Record) -> None:
         """Keep the record; counting its own event is the caller's part."""
-        try:
-            payload = encode_record(record)
-        except UnicodeEncodeError:  # half a surrogate pair in a key
-            payload = encode_record(_without_surrogates(record))
-        if len(payload) <= self._inline_max_bytes:
-            self._queue.put(payload)
-        else:
-            self._take_large(record)
+        for part in record.parts:
+            if part.body is not None and len(part.body) > STAGED_ABOVE_BYTES:
+                return self._take_large(record)
+        return self._keep(record)
 
     def _take_large(self, record: Record) -> None:
-        lost: list[Part] = []
-        for part in record.parts:
-            if part.body is not None and len(part.body) > self._inline_max_bytes:
-                record, lost = self._with_large_parts_staged(record)
-                break
+        record, lost = self._with_large_parts_staged(record)
         try:
             if lost:
                 self._keep(Record(record.trace_id, b"", lost))
@@ -93,17 +88,22 @@ class Intake:
                 self._storage.remove(part.blob)
 
     def _keep(self, record: Record) -> None:
-        self._queue.put(_encode(record))
+        try:
+            payload = encode_record(record)
+        except UnicodeEncodeError:  # half a surrogate pair in a key
+            payload = encode_record(_without_surrogates(record))
+        self._queue.put(payload)
 
     def _with_large_parts_staged(self, record: Record) -> tuple[Record, list[Part]]:
         parts: list[Part] = []
         lost: list[Part] = []
+        staged: list[Part] = []
         for part in record.parts:
-            if part.body is None or len(part.body) <= self._inline_max_bytes:
+            if part.body is None or len(part.body) <= STAGED_ABOVE_BYTES:
                 parts.append(part)
                 continue
             try:
-                parts.append(self._stage(record.trace_id, part))
+                parts.append(self._stage(record.trace_id, part, staged))
             except SpoolError as error:
                 data_id = part.data_id or new_id()
                 parts.append(without_body(part, data_id=data_id))
@@ -111,10 +111,16 @@ class Intake:
                 self._count_lost("a value found no room in the spool")
         return Record(record.trace_id, record.event, parts), lost
 
-    def _stage(self, trace_id: str, part: Part) -> Part:
+    def _stage(self, trace_id: str, part: Part, staged: list[Part]) -> Part:
+        """Put the value into a file; what goes in and comes out unchanged shares one."""
+        for other in staged:
+            if other.content_type == part.content_type and other.body == part.body:
+                return without_body(part, blob=other.blob)
         name = self._storage.new_name(STAGED)
         header = reserved_header(trace_id, part.key, part.content_type, part.metadata)
         self._storage.write(name, header, part.body or b"")
+        if part.data_id is None:
+            staged.append(msgspec.structs.replace(part, blob=name))
         return without_body(part, blob=name)
 
     def _announce(self, value: LateValue) -> str | None:
@@ -189,13 +195,6 @@ class Intake:
 def _lost_part(data_id: str, key: str, sentence: str) -> Part:
     metadata = msgspec.json.encode({"lost": sentence})
     return Part(key, None, "", None, b"", metadata, data_id, listed=False)
-
-
-def _encode(record: Record) -> bytes:
-    try:
-        return encode_record(record)
-    except UnicodeEncodeError:  # half a surrogate pair in a key
-        return encode_record(_without_surrogates(record))
 
 
 def _without_surrogates(record: Record) -> Record:

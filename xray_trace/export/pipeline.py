@@ -49,7 +49,7 @@ class Pipeline:
         self.former = former
         self.disk, self.storage = _open_storage(config, reporter.report)
         self.doorbell = Doorbell()
-        self.queue = BatchQueue(self.storage, self.doorbell.ring, config.max_batch_size)
+        self.queue = BatchQueue(self.storage, self.doorbell.nudge, config.max_batch_size)
         self.intake = Intake(
             self.storage, self.queue, stats, config.inline_max_bytes, config.worker_pool_size, self.doorbell.ring
         )

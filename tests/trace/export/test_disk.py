@@ -67,7 +67,7 @@ def limit(descriptors):
 usual, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 exporter.put(step("s0"))
 exporter.flush(20)
-exporter.put(step("s1", part(b"small", "small"), part(b"x" * 30_000)))
+exporter.put(step("s1", part(b"small", "small"), part(b"x" * 300_000)))
 limit(3)
 exporter.flush(20)
 print(stats.snapshot().delivered, stats.snapshot().dropped)

@@ -9,7 +9,7 @@ from tests.trace.export.bench import assert_adds_up, finished, part, step
 from tests.trace.export.scripted_server import Reply
 from xray_trace.events import ContentStream, LateValue, Part
 
-BIG = 100_000
+BIG = 300_000
 
 
 @pytest.fixture
