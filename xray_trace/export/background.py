@@ -13,7 +13,7 @@ from xray_trace.errors import SpoolError
 from xray_trace.export.adoption import Adopter
 from xray_trace.export.batch_packer import BatchPacker
 from xray_trace.export.item import Item
-from xray_trace.export.journal import Journal
+from xray_trace.export.journal import Journal, SealedJournal
 from xray_trace.export.ledger import Ledger
 from xray_trace.export.loading import load_module
 from xray_trace.export.outbox import Outbox
@@ -149,7 +149,7 @@ class Background:
                 with self._guard.around("packing a journal"):
                     self._pack_one(journal)
 
-    def _pack_one(self, journal: Journal) -> None:
+    def _pack_one(self, journal: Journal | SealedJournal) -> None:
         packed = self._packer.pack(journal.name, journal.payloads())
         items = self._ledger.settle_journal(journal.name, packed)
         self._pipeline.queue.forget(journal)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from xray_trace.errors import QueueClosedError, SpoolError
 from xray_trace.export.frames import to_frame
-from xray_trace.export.journal import Journal
+from xray_trace.export.journal import Journal, SealedJournal
 from xray_trace.export.storage import StorageAdapter
 from xray_trace.guard import from_signal_handler
 
@@ -34,7 +34,7 @@ class BatchQueue:
         self._journal_bytes = min(JOURNAL_BYTES, storage.limit_bytes // _SHARE_OF_SPOOL)
         self._is_closed = False
         self._lock = threading.RLock()
-        self._journals: dict[str, Journal] = {}
+        self._journals: dict[str, Journal | SealedJournal] = {}
         self._spare: Journal | None = None
         self._open = self._create(self._journal_bytes)
 
@@ -54,7 +54,7 @@ class BatchQueue:
         if journal.count_one() == self._max_batch_size:
             self._nudge()
 
-    def collect(self) -> list[Journal]:
+    def collect(self) -> list[Journal | SealedJournal]:
         """Seal the open journal if there is something in it, and return all sealed ones, oldest first."""
         if self._is_closed:
             return list(self._journals.values())
@@ -69,7 +69,7 @@ class BatchQueue:
                 self._storage.sync(journal.name)
         return sealed
 
-    def forget(self, journal: Journal) -> None:
+    def forget(self, journal: Journal | SealedJournal) -> None:
         """Do not collect this journal again; its records are seen to."""
         self._journals.pop(journal.name, None)
 
@@ -128,6 +128,8 @@ class BatchQueue:
         if self._open is full:
             self._open = replacement
             full.seal()
+            if self._storage.is_durable(full.name):
+                self._journals[full.name] = SealedJournal(full, self._storage.read)
 
 
 def _has_written(journal: Journal, frame: bytes) -> bool:

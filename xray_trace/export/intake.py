@@ -60,14 +60,18 @@ class Intake:
         for part in record.parts:
             if part.body is not None and len(part.body) > STAGED_ABOVE_BYTES:
                 return self._take_large(record)
-        return self._keep(record)
+        try:
+            payload = encode_record(record)
+        except UnicodeEncodeError:  # half a surrogate pair in a key
+            payload = encode_record(_without_surrogates(record))
+        return self._queue.put(payload)
 
     def _take_large(self, record: Record) -> None:
         record, lost = self._with_large_parts_staged(record)
         try:
             if lost:
-                self._keep(Record(record.trace_id, b"", lost))
-            self._keep(record)  # the last that may fail, so that a record is kept once or not at all
+                self.take(Record(record.trace_id, b"", lost))
+            self.take(record)  # the last that may fail, so that a record is kept once or not at all
         except SpoolError:
             self._take_back(record)
             raise
@@ -86,13 +90,6 @@ class Intake:
         for part in record.parts:
             if part.blob is not None:
                 self._storage.remove(part.blob)
-
-    def _keep(self, record: Record) -> None:
-        try:
-            payload = encode_record(record)
-        except UnicodeEncodeError:  # half a surrogate pair in a key
-            payload = encode_record(_without_surrogates(record))
-        self._queue.put(payload)
 
     def _with_large_parts_staged(self, record: Record) -> tuple[Record, list[Part]]:
         parts: list[Part] = []
@@ -167,7 +164,7 @@ class Intake:
 
     def _keep_or_take_back(self, record: Record) -> None:
         try:
-            self._keep(record)
+            self.take(record)
         except SpoolError:
             self._take_back(record)
             raise
@@ -175,7 +172,7 @@ class Intake:
     def _lose_late(self, job: LateJob, sentence: str, reason: str) -> None:
         part = _lost_part(job.value.data_id, job.value.key, sentence)
         try:
-            self._keep(Record(job.value.trace_id, b"", [part]))
+            self.take(Record(job.value.trace_id, b"", [part]))
         except QueueClosedError:
             return  # as above
         except SpoolError:
