@@ -32,7 +32,7 @@ class Packed(NamedTuple):
     lost_values: int
     """Values whose staged files were gone."""
     unkept: int
-    """Events for which the settings leave no room."""
+    """Events and values for which the settings leave no room."""
 
 
 class BatchPacker:
@@ -54,11 +54,11 @@ class BatchPacker:
         Raises SpoolError if the storage fails, after which the journal can be packed again.
         """
         events, own_events, damaged = self._expand(payloads)
-        staged, lost_values = self._shelf.take_staged(), self._shelf.take_lost()
+        staged, lost_values, unkept = self._shelf.take_staged(), self._shelf.take_lost(), self._shelf.take_unkept()
         name = SpoolName.parse(journal_name)
         assert name is not None, "journals are named by SpoolName"
         items: list[Item] = []
-        unkept = 0
+        made = len(events) + unkept
         for part, batch in enumerate(split_batches(events)):
             batch_name = str(name._replace(part=part, suffix=BATCH))
             try:
@@ -67,8 +67,7 @@ class BatchPacker:
             except SpoolFullError:
                 unkept += len(batch)
         blobs = self._shelf.take_items()
-        made = len(events) + len(blobs)
-        return Packed(items + blobs, staged, own_events, made, damaged, lost_values, unkept)
+        return Packed(items + blobs, staged, own_events, made + len(blobs), damaged, lost_values, unkept)
 
     def _expand(self, payloads: Iterable[bytes | None]) -> tuple[list[bytes], int, int]:
         events: list[bytes] = []
@@ -82,7 +81,7 @@ class BatchPacker:
                 damaged += 1
             except SpoolError:
                 self.expander.forget()  # or what was expanded in vain would be left out the next time
-                self._shelf.take_lost()  # it is counted the next time
+                self._shelf.forget_counts()  # it is counted the next time
                 raise
         return events, own_events, damaged
 

@@ -128,7 +128,7 @@ class BatchQueue:
         if self._open is full:
             self._open = replacement
             full.seal()
-            if self._storage.is_durable(full.name):
+            if full.name in self._journals and self._storage.is_durable(full.name):  # else it was packed already
                 self._journals[full.name] = SealedJournal(full, self._storage.read)
 
 

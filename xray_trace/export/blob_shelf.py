@@ -32,6 +32,7 @@ class BlobShelf:
         self._staged: dict[str, str] = {}
         """The data ids that were given to staged files."""
         self._lost = 0
+        self._unkept = 0
 
     def shelve(self, trace_id: str, part: Part) -> str | None:
         """Make a blob of the part's file or bytes and return its data id; None where the file is gone.
@@ -42,9 +43,11 @@ class BlobShelf:
         """
         try:
             return self._shelve_file(trace_id, part, part.blob) if part.blob else self._shelve_body(trace_id, part)
-        except (FileGoneError, SpoolFullError):
+        except FileGoneError:
             self._lost += 1
-            return None
+        except SpoolFullError:
+            self._unkept += 1
+        return None
 
     def _shelve_body(self, trace_id: str, part: Part) -> str:
         body = part.body or b""
@@ -87,10 +90,19 @@ class BlobShelf:
         items, self._items = self._items, []
         return items
 
+    def take_unkept(self) -> int:
+        """Return for how many values there was no room since the last call."""
+        unkept, self._unkept = self._unkept, 0
+        return unkept
+
     def take_lost(self) -> int:
-        """Return how many values were lost since the last call, because their files were gone or unreadable."""
+        """Return how many values were lost since the last call, because their files were gone."""
         lost, self._lost = self._lost, 0
         return lost
+
+    def forget_counts(self) -> None:
+        """Forget what was lost since the last call: it will be met again."""
+        self._lost = self._unkept = 0
 
     def take_staged(self) -> list[str]:
         """Return the staged files whose blobs were made since the last call; they can go when the journal does."""
