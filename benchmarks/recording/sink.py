@@ -73,7 +73,10 @@ class Sink:
             await asyncio.sleep(self._orders.delay_seconds)
         if request.method == "PUT" and request.path.startswith("/blobs/"):
             return await self._put(request)
-        return self._reply(request.path, await request.content.read())
+        try:
+            return self._reply(request.path, await request.content.read())
+        except ConnectionResetError:  # a program that ends does not wait for what it is sending
+            return web.Response()
 
     async def _control(self, request: web.BaseRequest) -> web.Response:
         if request.method == "GET":
