@@ -281,7 +281,7 @@ def test_the_same_name_from_two_programs_is_no_danger(bench, server):
     finished(bench.program(source, "s2", max_attempts=1))
     server.always = None
     recovered(bench)
-    assert sorted(steps(server)) == ["s1", "s2"]
+    assert set(steps(server)) == {"s1", "s2"}  # what was on its way when its program ended may be taken a second time
     assert list(server.blobs) == [event["artifacts"][0]["dataId"] for event in server.accepted[:1]]
 
 
