@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,6 +44,7 @@ class ScriptedServer:
         self.complete: deque[Reply] = deque()
         self.always: Reply | None = None
         self.connections = 0
+        self._ended_connections = 0
         self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._http.daemon_threads = True
         self.uploads = ScriptedUploads(self.url)
@@ -60,6 +63,15 @@ class ScriptedServer:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join(5)
+
+    def heal(self) -> None:
+        """Take all from now on, but nothing that was on its way while it refused; its clients have ended by then."""
+        known = self.connections
+        socket.create_connection(("127.0.0.1", self.port)).close()  # it comes behind all that were made before
+        deadline = time.monotonic() + 20
+        while self.connections == known or self._ended_connections < self.connections:
+            assert time.monotonic() < deadline, "a client keeps its connection"
+        self.always = None
 
     def posts(self, path: str = "/api/v1/ingest") -> list[Request]:
         return [request for request in self.requests if request.path == path]
@@ -127,8 +139,11 @@ class ScriptedServer:
 
             def handle(self) -> None:
                 server.connections += 1
-                with contextlib.suppress(ConnectionError):
-                    super().handle()
+                try:
+                    with contextlib.suppress(ConnectionError):
+                        super().handle()
+                finally:
+                    server._ended_connections += 1
 
             def log_message(self, *_: object) -> None:
                 pass

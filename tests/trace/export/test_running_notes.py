@@ -494,7 +494,7 @@ def test_an_adopter_that_is_killed_on_the_way_leaves_each_step_told_once(bench, 
         """
     )
     finished(adopter)
-    server.always = None
+    server.heal()
     assert recover(bench) == {"adopted": len(server.accepted)}
     assert ends(server) == {f"s{i}": ["step-error"] for i in range(5)}
     told = [e["type"] for e in server.accepted if e["type"].startswith("trace-")]
