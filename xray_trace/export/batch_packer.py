@@ -81,7 +81,7 @@ class BatchPacker:
                 damaged += 1
             except SpoolError:
                 self.expander.forget()  # or what was expanded in vain would be left out the next time
-                self._shelf.forget_counts()  # it is counted the next time
+                self._shelf.forget_failed()  # it is met again, and counted, the next time
                 raise
         return events, own_events, damaged
 

@@ -10,7 +10,7 @@ from xray_trace.errors import FileGoneError, SpoolError, SpoolFullError
 from xray_trace.events import Part
 from xray_trace.export.blob_header import MAX_HEADER_BYTES, BlobHeader, reserved_header
 from xray_trace.export.item import Item
-from xray_trace.export.spool_name import blob_name
+from xray_trace.export.spool_name import STAGED, blob_name
 from xray_trace.export.storage import StorageAdapter
 from xray_trace.ids import derive_data_id, is_valid_id
 
@@ -55,8 +55,11 @@ class BlobShelf:
         name = blob_name(header.data_id)
         if not self._has(name):
             room = len(reserved_header(trace_id, part.key, part.content_type, part.metadata))
-            self._write(name, header.line(room), body)
-            self._items.append(Item(name, is_blob=True, events=1))
+            written = self._storage.new_name(STAGED)  # a blob's own name does not say whose a half written one is
+            self._write(written, header.line(room), body)
+            if self._storage.publish(written, name):
+                self._items.append(Item(name, is_blob=True, events=1))
+            self._staged[written] = header.data_id
         return header.data_id
 
     def _shelve_file(self, trace_id: str, part: Part, staged: str) -> str:
@@ -100,9 +103,10 @@ class BlobShelf:
         lost, self._lost = self._lost, 0
         return lost
 
-    def forget_counts(self) -> None:
-        """Forget what was lost since the last call: it will be met again."""
+    def forget_failed(self) -> None:
+        """Forget what a packing that failed has met: its journal stays, and so must the staged files that it names."""
         self._lost = self._unkept = 0
+        self._staged = {}
 
     def take_staged(self) -> list[str]:
         """Return the staged files whose blobs were made since the last call; they can go when the journal does."""
