@@ -19,6 +19,7 @@ def environment(server: Server, spool: Path, **more: str) -> dict[str, str]:
         "XRAY_API_KEY": server.credentials["apiKey"],
         "XRAY_BASE_URL": server.base_url,
         "XRAY_SPOOL_DIR": str(spool),
+        "XRAY_MAX_SPOOL_BYTES": "4000000000",  # what many dead programs leave together is no reason to evict any
         "XRAY_BATCH_INTERVAL_SECONDS": "0.05",  # so that sending is often in the middle of something
         **more,
     }
