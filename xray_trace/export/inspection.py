@@ -1,6 +1,7 @@
 """Looking at the spool, and clearing it, from outside the programs that record."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from xray_trace.stats import FlushResult, Stats
 
 __all__ = ["SpoolEntry", "flush_spool", "purge", "spool_entries"]
 
+_PACKED_GROWTH = 4  # a journal that becomes batches lies there twice for a moment, and ids and names are written out
 _KINDS = {JOURNAL: "journal", BATCH: "batch", REJECTED: "rejected", STAGED: "staged", LATE: "late", RUNNING: "running"}
 
 
@@ -63,9 +65,14 @@ def purge(config: Config) -> int:
 
 
 def flush_spool(config: Config, timeout_seconds: float) -> FlushResult:
-    """Send what programs with this destination left that are gone."""
+    """Send what programs with this destination left that are gone.
+
+    Each of them kept within the quota; that together they may be over it is no reason to delete what is to be sent.
+    """
     deadline = time.monotonic() + timeout_seconds
-    exporter = Exporter(config, Stats())
+    left = sum(entry.bytes for entry in spool_entries(config) if entry.destination == config.destination)
+    room = replace(config, max_spool_bytes=config.max_spool_bytes + _PACKED_GROWTH * left)
+    exporter = Exporter(room, Stats())
     exporter.resume()
     exporter.flush(timeout_seconds)
     return exporter.shutdown(deadline - time.monotonic())

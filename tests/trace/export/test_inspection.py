@@ -1,4 +1,4 @@
-from tests.trace.export.bench import finished, step
+from tests.trace.export.bench import finished, step, wait_until
 from tests.trace.export.scripted_server import Reply
 from xray_trace.export.inspection import flush_spool, purge, spool_entries
 
@@ -44,3 +44,23 @@ def test_flushing_the_spool_sends_what_the_dead_left(bench, server):
     result = flush_spool(bench.config(), 20)
     assert (result.delivered, result.pending) == (3, 0)
     assert spool_entries(bench.config()) == []
+
+
+def test_flushing_takes_nothing_away_for_the_quota_however_much_the_dead_left(bench, server):
+    server.always = Reply(401)
+    leave = """
+for number in range(10):
+    exporter.put(step(sys.argv[1] + str(number), part(os.urandom(90_000))))
+exporter.flush(20)
+time.sleep(60)
+"""
+    programs = [bench.program(leave, name, max_spool_bytes=4_000_000) for name in ("a", "b", "c")]
+    wait_until(lambda: bench.waiting() == 60, what="what the programs record")
+    for program in programs:  # now, so that none takes over from another
+        program.kill()
+        program.communicate(timeout=20)
+    result = flush_spool(bench.config(max_spool_bytes=1_000_000), 20)
+    assert (result.delivered, result.pending, result.dropped) == (0, 60, {})
+    server.always = None
+    result = flush_spool(bench.config(max_spool_bytes=1_000_000), 20)
+    assert (result.delivered, result.pending, result.dropped) == (60, 0, {})
