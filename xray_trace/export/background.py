@@ -120,6 +120,8 @@ class Background:
         if self._notes is not None:
             with self._guard.around("looking at what runs"):
                 self._notes.look()
+        with self._guard.around("counting what ends with us"):
+            self._ledger.ended(self._outbox.kept())
         self._pipeline.reporter.write()
 
     def _look(self) -> None:

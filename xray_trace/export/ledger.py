@@ -1,5 +1,6 @@
 """Ledger: what leaves the spool, and how the statistics hear of it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from xray_trace.errors import SpoolError
@@ -58,6 +59,13 @@ class Ledger:
         """Remove an item for which the settings leave no room."""
         self._discard(item)
         self.lost(item.events, "the spool was full")
+
+    def ended(self, items: Iterable[Item]) -> None:
+        """Count what nobody can send any more: what neither lies on disk itself nor in a journal there."""
+        unsafe = [item for item in items if item.journal is None and not self._storage.is_durable(item.name)]
+        for item in unsafe:
+            self._discard(item)
+        self.lost(sum(item.events for item in unsafe), "in memory only and not sent in time")
 
     def lost(self, events: int, reason: str) -> None:
         """Count what is lost and say so."""

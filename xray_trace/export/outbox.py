@@ -75,6 +75,10 @@ class Outbox:
         self.done(item)
         return item
 
+    def kept(self) -> list[Item]:
+        """Return all that is not delivered or lost, what is in flight included."""
+        return list(self._kept.values())
+
     def is_empty(self, *, blobs: bool) -> bool:
         """Tell whether nothing of this kind waits, rests or is in flight."""
         return not self._left[blobs]

@@ -10,7 +10,10 @@ from tests.trace.export.bench import assert_adds_up, finished, part, step
 from tests.trace.export.scripted_server import Reply
 from xray_trace.errors import SpoolError
 from xray_trace.export.disk_storage import DiskStorage
+from xray_trace.export.inspection import flush_spool
 from xray_trace.export.spool_directory import open_spool_directory
+
+NOT_SENT = "in memory only and not sent in time"
 
 
 def steps(server) -> list[str]:
@@ -201,6 +204,45 @@ def test_where_no_directory_can_be_used_memory_is(bench, server, tmp_path):
     assert exporter.flush(20).delivered == 2
     exporter.shutdown(10)
     assert_adds_up(stats)
+
+
+def test_what_only_memory_held_and_nobody_got_is_counted_as_lost_when_the_exporter_ends(
+    bench, server, tmp_path, caplog
+):
+    server.always = Reply(401)
+    (tmp_path / "file").write_text("")
+    exporter, stats = bench.exporter(spool_dir=tmp_path / "file" / "xray-sdk")
+    exporter.put(step("s1", part(b"x" * 30_000)))
+    result = exporter.shutdown(10)
+    assert (result.pending, result.dropped) == (0, {NOT_SENT: 2})
+    assert f"2 recorded items are lost: {NOT_SENT}" in caplog.text
+    server.always = None
+    exporter.put(step("s2"))
+    result = exporter.flush(20)
+    assert (result.delivered, result.pending) == (1, 0)
+    assert_adds_up(stats)
+
+
+def test_what_a_full_disk_left_in_memory_is_counted_as_lost_and_the_rest_waits_on_disk(bench, server):
+    server.always = Reply(401)
+    source = (
+        FULL
+        + """
+exporter.put(step("s1"))
+exporter.flush(20)
+limit(0)
+for number in range(600):  # more than the journals hold that were there before
+    exporter.put(step(f"later-{number}", part(os.urandom(9000))))
+result = exporter.shutdown(10)
+print(result.pending, sum(result.dropped.values()), stats.snapshot().recorded)
+"""
+    )
+    pending, lost, recorded = map(int, finished(bench.program(source)).split())
+    assert pending + lost == recorded
+    assert 0 < lost < recorded
+    server.always = None
+    flushed = flush_spool(bench.config(), 20)
+    assert (flushed.delivered, flushed.pending) == (pending, 0)
 
 
 def test_a_spool_that_is_removed_under_a_living_program_costs_what_was_in_it_alone(bench, server):
