@@ -50,7 +50,10 @@ class BatchQueue:
         except ValueError as error:  # full, or sealed meanwhile
             if from_signal_handler(error):
                 raise
-            journal = self._put_elsewhere(frame)
+            try:
+                journal = self._put_elsewhere(frame)
+            finally:  # a journal is full before the count, or there is no room: only the background can make some
+                self._nudge()
         if journal.count_one() == self._max_batch_size:
             self._nudge()
 

@@ -23,6 +23,7 @@ STAGED_ABOVE_BYTES = 256 * 1024
 """What is larger is put into a file of its own at once; making one takes as long as copying so much into a journal."""
 
 _SHARE_TAKEN = 0.8  # of the storage's limit, which is a quarter above that of the settings
+_SHARE_UNATTENDED = 0.4  # half of the settings' limit: large values fill it before they are a batch by their count
 
 
 class LateNotice(msgspec.Struct, rename="camel", frozen=True):
@@ -115,6 +116,7 @@ class Intake:
                 return without_body(part, blob=other.blob)
         name = self._storage.new_name(STAGED)
         header = reserved_header(trace_id, part.key, part.content_type, part.metadata)
+        self._ask_for_room_above(_SHARE_UNATTENDED)
         self._storage.write(name, header, part.body or b"")
         if part.data_id is None:
             staged.append(msgspec.structs.replace(part, blob=name))
@@ -158,9 +160,12 @@ class Intake:
     def _making_room(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the chunks; where they come near the limit, what is older has to go while there still is room."""
         for chunk in chunks:
-            if self._storage.used_bytes > self._storage.limit_bytes * _SHARE_TAKEN:
-                self._ask_for_room()
+            self._ask_for_room_above(_SHARE_TAKEN)
             yield chunk
+
+    def _ask_for_room_above(self, share: float) -> None:
+        if self._storage.used_bytes > self._storage.limit_bytes * share:
+            self._ask_for_room()
 
     def _keep_or_take_back(self, record: Record) -> None:
         try:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from xray_trace.errors import QueueClosedError
+from xray_trace.errors import QueueClosedError, SpoolFullError
 from xray_trace.export.batch_queue import BatchQueue
 from xray_trace.export.disk_storage import DiskStorage
 from xray_trace.export.memory_storage import MemoryStorage
@@ -53,6 +53,30 @@ def test_the_count_wakes_once_a_journal(storage):
     for _ in range(10):
         queue.put(b"x")
     assert len(rings) == 2
+
+
+@pytest.mark.parametrize("size", [100_000, 3_000_000])
+def test_a_journal_that_is_full_before_the_count_wakes_too(storage, size):
+    rings = []
+    queue = BatchQueue(storage, lambda: rings.append(1), 100)
+    for _ in range(12):
+        queue.put(bytes(size))
+    assert rings
+    rings.clear()
+    queue.collect()
+    assert not rings  # what the background does is no work for the background
+
+
+def test_a_record_that_finds_no_room_wakes_whoever_can_make_some(tmp_path):
+    storage = MemoryStorage(DESTINATION, 1_000_000)
+    rings = []
+    queue = BatchQueue(storage, lambda: rings.append(1), 100)
+    for _ in range(16):  # what finds room, and one that has a journal of its own
+        queue.put(bytes(50_000))
+    rings.clear()
+    with pytest.raises(SpoolFullError):
+        queue.put(bytes(900_000))
+    assert rings
 
 
 def test_records_of_any_size_are_kept_even_those_larger_than_a_journal(storage):

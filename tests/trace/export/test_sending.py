@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import threading
 
 import pytest
@@ -319,3 +320,26 @@ def test_an_answer_that_names_no_event_of_the_batch_costs_none(bench, server, re
     result = exporter.flush(20)
     assert (result.delivered, result.pending, result.dropped) == (1, 0, {})
     assert steps(server) == ["s1"]
+
+
+@pytest.mark.parametrize(("count", "size"), [(40, 100_000), (6, 1_000_000)], ids=["in journals", "in files"])
+def test_large_values_are_sent_before_the_interval_is_over_when_they_take_up_the_spool(bench, server, count, size):
+    exporter, _ = bench.exporter(batch_interval_seconds=3600, max_spool_bytes=10_000_000)
+    exporter.put(step("first"))
+    exporter.flush(20)  # the background has nothing to do now
+    for number in range(count):
+        exporter.put(step(f"s{number}", part(os.urandom(size))))
+    wait_until(lambda: len(server.blobs) > 0, what="a value's arrival")
+
+
+def test_the_oldest_makes_room_for_the_newest_though_the_interval_is_long(bench, server):
+    server.always = Reply(401)
+    exporter, stats = bench.exporter(batch_interval_seconds=3600, max_spool_bytes=1_000_000)
+    for number in range(400):
+        exporter.put(step(f"s{number}", part(os.urandom(9000))))
+    wait_until(lambda: exporter._pipeline.storage.used_bytes <= 1_000_000, what="room")
+    exporter.put(step("newest"))
+    server.always = None
+    exporter.flush(20)
+    assert "newest" in [event.get("stepId") for event in server.accepted]
+    assert_adds_up(stats)
