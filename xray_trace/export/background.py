@@ -187,6 +187,7 @@ class Background:
                 self._storage.remove(rejected)  # counted when it was rejected
             elif (oldest := self._outbox.oldest()) is not None:
                 self._ledger.evicted(oldest)
+                self._packer.expander.forget()  # the next that has one of its values has to bring it along
             else:
                 break
             made_room = True

@@ -66,6 +66,7 @@ class BatchPacker:
                 items.append(Item(batch_name, is_blob=False, events=len(batch)))
             except SpoolFullError:
                 unkept += len(batch)
+                self.expander.forget()  # the next that has one of these values has to bring it along
         blobs = self._shelf.take_items()
         return Packed(items + blobs, staged, own_events, made + len(blobs), damaged, lost_values, unkept)
 

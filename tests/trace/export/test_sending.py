@@ -343,3 +343,24 @@ def test_the_oldest_makes_room_for_the_newest_though_the_interval_is_long(bench,
     exporter.flush(20)
     assert "newest" in [event.get("stepId") for event in server.accepted]
     assert_adds_up(stats)
+
+
+def test_a_value_whose_first_copy_had_to_make_room_is_sent_again_with_the_next_step_that_has_it(bench, server):
+    server.always = Reply(401)
+    exporter, stats = bench.exporter(max_spool_bytes=1_000_000)
+    for number in range(8):  # more than are sent at one time, which the quota does not take
+        exporter.put(step(f"earlier-{number}"))
+        exporter.flush(20)
+    exporter.put(step("first", part(b"the same" * 100)))
+    exporter.flush(20)
+    for number in range(150):
+        exporter.put(step(f"s{number}", part(os.urandom(9000))))
+    exporter.flush(20)
+    assert stats.snapshot().dropped["the spool was full"] > 0
+    server.always = None
+    exporter.put(step("last", part(b"the same" * 100)))
+    exporter.flush(20)
+    (last,) = [event for event in server.accepted if event.get("stepId") == "last"]
+    sent = {event["dataId"] for event in server.accepted if event["type"] == "data"}
+    assert {artifact["dataId"] for artifact in last["artifacts"]} <= sent
+    assert "first" not in steps(server)
