@@ -37,6 +37,27 @@ def test_inputs_are_named_after_the_arguments_and_defaults_are_among_them(record
     assert first.event["output"]["value"] == 11
 
 
+def test_keyword_arguments_under_a_secret_name_are_masked_whatever_they_are_called(recorder: MemoryTracer) -> None:
+    @xray.step
+    def connect(host: str, **credentials: object) -> None: ...
+
+    connect("example.com", user="ann", port=5432)
+    (step,) = recorder.steps
+    assert step.inputs == {"host": "example.com", "credentials": {"user": "[redacted]", "port": 5432}}
+
+
+def test_a_keyword_argument_is_masked_though_its_key_is_cut_before_the_secret_word(recorder: MemoryTracer) -> None:
+    long = "x" * 230
+    for _ in range(2):
+        add(1, **{f"{long}_password": "hunter2", f"{long}_plain": "kept"})  # type: ignore[arg-type]
+    for step in recorder.steps:
+        keys = [artifact["key"] for artifact in step.event["artifacts"]]
+        assert keys.count(long[:200]) == 2
+    told = str(recorder.events)
+    assert "hunter2" not in told
+    assert "kept" in told
+
+
 def test_inputs_are_taken_before_the_function_changes_them(recorder: MemoryTracer) -> None:
     @xray.step
     def empty(items: list[int]) -> list[int]:

@@ -1,5 +1,6 @@
 """Nothing of ours reaches the user, and everything that is the user's does."""
 
+import linecache
 import os
 import signal
 import subprocess
@@ -108,6 +109,53 @@ def test_what_a_signal_handler_raises_inside_our_guard_reaches_the_user(recorder
     with pytest.raises(Alarm, match="time is up"):
         work()
     assert xray.current_step() is None
+
+
+@pytest.mark.usefixtures("recorder")
+@pytest.mark.parametrize("kind", [Alarm, RuntimeError, IndexError, TypeError])
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("look_at", "width ="),
+        ("_sort", "kind ="),
+        ("is_flat", "kind ="),
+        ("take", "return encode_json"),
+        ("attach_result", "plain = core"),
+        ("_whole", "names ="),
+        ("_message", "return str("),
+    ],
+)
+def test_what_a_signal_handler_raises_in_the_middle_of_a_capture_reaches_the_user(
+    place: str, line: str, kind: type
+) -> None:
+    class Told(kind):  # type: ignore[misc]
+        """Of a type that our own code meets there too."""
+
+    def tell(signum: int, frame: object) -> None:
+        raise Told("time is up")
+
+    def strike(frame: Any, event: str, value: object) -> Any:
+        is_there = event == "line" and frame.f_code.co_name == place
+        if is_there and linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip().startswith(line):
+            sys.settrace(None)
+            signal.raise_signal(signal.SIGUSR1)
+        return strike
+
+    @xray.step(capture_inputs=False)
+    def work() -> object:
+        xray.annotate(rows=[1, 2])
+        if place == "_message":
+            raise LookupError("of the program")
+        return {"flat": 1} if place == "is_flat" else {"nested": [1, 2]}
+
+    former_trace, former = sys.gettrace(), signal.signal(signal.SIGUSR1, tell)
+    try:
+        sys.settrace(strike)
+        with pytest.raises(Told):
+            work()
+    finally:
+        sys.settrace(former_trace)
+        signal.signal(signal.SIGUSR1, former)
 
 
 @pytest.mark.swallows

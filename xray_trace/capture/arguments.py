@@ -1,7 +1,7 @@
 """ArgumentBinder: a call's arguments by name, without `Signature.bind`, which costs ten times as much."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from xray_trace.capture.scalars import clean_text
@@ -46,20 +46,24 @@ class ArgumentBinder:
         is_simple = names is None and not ignore and len(self._positional) == len(parameters)
         self._simple_count = len(parameters) if is_simple else -1
 
-    def pairs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterable[tuple[str, object]]:
+    def pairs(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], is_secret: Callable[[str], bool] = lambda name: False
+    ) -> Iterable[tuple[str, object]]:
         """Return name and value in the signature's order: defaults applied, `*args` as one tuple, `**kwargs` each.
 
-        Very many keyword arguments are one dict under the name of `**kwargs`.
+        Very many keyword arguments are one dict under the name of `**kwargs`, and so are those under a secret one.
         """
         if not kwargs and len(args) == self._simple_count:
             return zip(self._positional, args)  # noqa: B905 - counted above; the keyword would cost as much again
-        return self._select(self._bind_all(args, kwargs)).items()
+        return self._select(self._bind_all(args, kwargs, is_secret)).items()
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
         """Return the pairs as a dict."""
         return dict(self.pairs(args, kwargs))
 
-    def _bind_all(self, given: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
+    def _bind_all(
+        self, given: tuple[Any, ...], kwargs: dict[str, Any], is_secret: Callable[[str], bool]
+    ) -> dict[str, object]:
         values: dict[str, object] = dict(zip(self._positional, given, strict=False))
         if self._rest is not None:
             values[self._rest] = given[len(self._positional) :]
@@ -70,10 +74,10 @@ class ArgumentBinder:
             elif self._extra is not None:
                 extra[name] = value
         bound = {name: values[name] for name in self._order if self._fill(name, values)}
-        if len(extra) > _MOST_EXTRA and self._extra is not None:
+        if extra and self._extra is not None and (len(extra) > _MOST_EXTRA or is_secret(self._extra)):
             return {**bound, self._extra: extra}
-        for name, value in extra.items():  # a keyword argument's name may be any string
-            bound[f"{self._extra}.{name}" if name in self._order else clean_key(name)] = value
+        for name, value in extra.items():  # whole: only the end of a long name may say that it is secret
+            bound[f"{self._extra}.{name}" if name in self._order else str.__str__(name)] = value
         return bound
 
     def _fill(self, name: str, values: dict[str, object]) -> bool:

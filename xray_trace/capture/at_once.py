@@ -5,6 +5,7 @@ Exact built-in types only. Everything that needs a second thought is left to `co
 
 from typing import Any
 
+from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.json_codec import encode_json
 from xray_trace.capture.probe import CALLER_BUDGET, INT64_MAX, INT64_MIN, UNLIMITED, is_flat, look_at
 from xray_trace.capture.redaction import Redaction
@@ -50,7 +51,8 @@ class AtOnce:
             return None
         try:
             return encode_json(value), shape
-        except (UnicodeEncodeError, TypeError):  # a lone surrogate, or a change by another thread since the look
+        except (UnicodeEncodeError, TypeError) as error:  # a lone surrogate, or another thread's change since the look
+            pass_on_signal(error)
             return None
 
     def _looks_harmless(self, value: Any, always: bool) -> bool:

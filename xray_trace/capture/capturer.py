@@ -32,6 +32,7 @@ class Capturer:
     def __init__(self, redact: tuple[str, ...] | Redact, *, pickle: bool = False) -> None:
         self._redaction = Redaction(redact)
         self.take_plain = AtOnce(self._redaction).take
+        self.is_secret = self._redaction.is_secret
         self._pickle = pickle
 
     def capture(self, name: str, value: object, always: bool = False, pickle: bool | None = None) -> Capture:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from xray_trace.capture.batches import Batches
 from xray_trace.capture.containers import dict_behind, entries_in_turn, items_in_turn
 from xray_trace.capture.description import Described, describe, describe_exception, fields_of
+from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.foreign import stand_in
 from xray_trace.capture.json_codec import decode_json, encode_json
 from xray_trace.capture.key_names import KeyNames
@@ -120,7 +121,8 @@ class JsonStream:
             return None
         try:
             return encode_json(value)
-        except (UnicodeEncodeError, TypeError):  # a lone surrogate, or a change by another thread since the look
+        except (UnicodeEncodeError, TypeError) as error:  # a lone surrogate, or another thread's change since the look
+            pass_on_signal(error)
             return None
 
     # -- what is too large to be taken at once ----------------------------------------------------------

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xray_trace.capture.containers import entries_of
+from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.json_codec import encode_json
 from xray_trace.capture.plain import Plainer, free_key
 from xray_trace.capture.probe import Budget, TooLarge, look_at
@@ -31,7 +32,10 @@ def _whole(values: dict[str, object], redaction: Redaction) -> bytes | None:
     try:
         names = look_at(values, _WALK)
         return encode_json(values) if names is not None and redaction.are_harmless(names) else None
-    except (TooLarge, UnicodeEncodeError, TypeError):
+    except TooLarge:
+        return None
+    except (UnicodeEncodeError, TypeError) as error:
+        pass_on_signal(error)
         return None
 
 

@@ -14,6 +14,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from xray_trace.capture.failure import pass_on_signal
+
 __all__ = [
     "CALLER_BUDGET",
     "INT64_MAX",
@@ -50,6 +52,7 @@ class Budget(NamedTuple):
 CALLER_BUDGET = Budget(nodes=40_000, text=4_000_000)
 UNLIMITED = Budget(nodes=2**62, text=2**62)
 
+_COST_OF_NAME = 4  # each is looked through for every word that marks a secret; a letter takes four times as long
 
 _SAFE = frozenset({Decimal, UUID, date, timedelta})
 _SAFE_ZONES = (type(None), timezone)
@@ -83,7 +86,8 @@ def is_flat(value: dict[Any, Any]) -> bool:  # noqa: C901 - as `_sort`
                 return False
             if type(name) is not str:
                 return False
-    except RuntimeError:  # another thread changed it meanwhile
+    except RuntimeError as error:  # another thread changed it meanwhile
+        pass_on_signal(error)
         return False
     return text <= _MOST_FLAT_TEXT
 
@@ -116,10 +120,17 @@ def look_at(value: Any, budget: Budget = CALLER_BUDGET, levels: int = MAX_DEPTH)
             if text > most_text:
                 raise TooLarge
             if not dicts and not others:
-                return names
-    except (_NotPlain, IndexError, RuntimeError):  # the last two: another thread changed a container meanwhile
+                return _affordable(names, most_text - text)
+    except (_NotPlain, IndexError, RuntimeError) as error:  # the last two: another thread changed a container meanwhile
+        pass_on_signal(error)
         return None
     return None
+
+
+def _affordable(names: set[str], text_left: int) -> set[str]:
+    if sum(map(len, names)) * _COST_OF_NAME > text_left:
+        raise TooLarge
+    return names
 
 
 def _sort(level: list[Any]) -> tuple[list[Any], list[Any], int]:  # noqa: C901 - the inner loop: a call a node would double its cost

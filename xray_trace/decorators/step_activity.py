@@ -52,8 +52,9 @@ class StepActivity:
             return call
         if options.capture_inputs:
             binder = self._binders.get(is_bound) or self._make_binder(is_bound)
-            take_plain, always, parts = core.capturer.take_plain, options.always, call.parts
-            for key, value in binder.pairs(args, kwargs):
+            capturer, always, parts = core.capturer, options.always, call.parts
+            take_plain = capturer.take_plain
+            for key, value in binder.pairs(args, kwargs, capturer.is_secret):
                 plain = take_plain(key, value, always)
                 if plain is not None:
                     body, shape = plain

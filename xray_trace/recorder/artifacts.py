@@ -34,8 +34,9 @@ class ArtifactWriter:
         tell_id: bool = False,
     ) -> Part:
         """Capture any value. With `tell_id` the part holds its data id, which costs a hash in the caller's thread."""
-        key = clean_key(key)
-        captured = self.capturer.capture(key, value, always=always, pickle=pickle)
+        whole = key if type(key) is str else clean_key(key)  # only the end of a long key may say that it is secret
+        captured = self.capturer.capture(whole, value, always=always, pickle=pickle)
+        key = clean_key(whole)
         encoded_metadata = self.capturer.metadata(metadata) if metadata else b"{}"
         part = Part(key, role, captured.content_type, captured.body, captured.noted, encoded_metadata)
         if captured.late is not None:

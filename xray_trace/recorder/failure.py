@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from types import TracebackType
 
+from xray_trace.capture.failure import pass_on_signal
+
 __all__ = ["describe_error"]
 
 _MAX_FRAMES = 50  # as many as show where a recursion began and ended
@@ -24,7 +26,8 @@ def describe_error(error: BaseException, *, with_stack: bool = True) -> dict[str
 def _message(error: BaseException) -> str:
     try:
         return str(error)[:_MAX_CHARACTERS]
-    except Exception:  # noqa: BLE001 - a broken __str__ is the user's, and is not ours to raise
+    except Exception as fault:  # noqa: BLE001 - a broken __str__ is the user's, and is not ours to raise
+        pass_on_signal(fault)
         return "the message could not be read"
 
 

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.json_codec import JSON
 from xray_trace.context import Scope
 from xray_trace.events import Content, Part, Record, Role, StepEvent, StepType, Unfinished
@@ -124,7 +125,8 @@ class Step(Scope, eq=False):
             return
         try:
             plain = core.capturer.take_plain("return", result, self.options.always)
-        except Exception:  # noqa: BLE001 - the long way meets it again, and tells what it is
+        except Exception as error:  # noqa: BLE001 - the long way meets it again, and tells what it is
+            pass_on_signal(error)
             plain = None
         if plain is not None:
             self.parts.append(Part("return", "output", JSON, *plain))

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import tracemalloc
 from collections import namedtuple
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xray_trace.capture.capturer import Capturer
+from xray_trace.capture.redaction import Redaction
 from xray_trace.config import DEFAULT_REDACTED_NAMES
 
 SECRET = "S3CR3T-hunter2"
@@ -114,6 +116,33 @@ def test_a_name_that_only_begins_like_a_secrets_is_not_masked(name: str) -> None
 @pytest.mark.parametrize("name", ["apiKey", "x-api-key", "userPassword", "API_KEY", "APIKey", "OAuthToken", "a.token"])
 def test_whole_words_are_found_in_every_case(name: str) -> None:
     assert not is_in(SECRET, CAPTURER.capture("value", {name: SECRET}).body)
+
+
+@pytest.mark.parametrize("length", [100, 1_000, 100_000])
+def test_a_secret_word_at_the_end_of_a_long_name_counts(length: int) -> None:
+    captured = CAPTURER.capture("value", {"x" * length + "_password": SECRET, "id": 1})
+    assert not is_in(SECRET, captured.body)
+
+
+@pytest.mark.parametrize("count", [50, 600, 4_000])
+@pytest.mark.parametrize("alike", ["user", "tokenizer"])
+def test_one_secret_name_among_many_that_are_data_is_found(alike: str, count: int) -> None:
+    value = {f"{alike}-{number}": "kept" for number in range(count)}
+    captured = CAPTURER.capture("value", {**value, "my_token": SECRET, "last": "kept"})
+    assert not is_in(SECRET, captured.body)
+    assert msgspec.json.decode(captured.body or b"") == {**value, "my_token": "[redacted]", "last": "kept"}
+
+
+def test_names_that_are_data_take_no_memory() -> None:
+    redaction = Redaction(DEFAULT_REDACTED_NAMES)
+    names = [f"{number} {'x' * 20_000}" for number in range(200)] + [str(number) for number in range(50_000)]
+    tracemalloc.start()
+    for name in names:
+        assert redaction.are_harmless({name})
+    assert redaction.are_harmless(names)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 3_000_000
 
 
 Login = namedtuple("Login", ["user", "password"])
