@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from xray_trace.capture.json_codec import encode_json
 from xray_trace.capture.shape import summary_of
 from xray_trace.events import ContentStream
 
@@ -25,4 +26,4 @@ class Capture(NamedTuple):
     @property
     def summary(self) -> bytes:
         """Return a JSON object: `type`, `bytes`, and where they apply `length`, `value`, `shape`, `columns`, `late`."""
-        return summary_of(self.noted, self.body).encode()
+        return encode_json(summary_of(self.noted, self.body))

@@ -1,7 +1,9 @@
 """Batches: the body of one request to the server, as it lies on disk."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
+from itertools import accumulate
 
 import msgspec
 
@@ -29,19 +31,20 @@ def batch_events(body: bytes) -> list[bytes]:
     return body[len(_HEAD) : len(body) - len(_TAIL)].split(_JOINT)
 
 
-def split_batches(events: Iterable[bytes]) -> Iterator[list[bytes]]:
+def split_batches(events: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """Cut the events into batches that the server takes."""
-    batch: list[bytes] = []
-    size = len(_HEAD) + len(_TAIL)
-    for event in events:
-        added = len(event) + len(_JOINT)
-        if batch and (len(batch) == MAX_EVENTS or size + added > MAX_BODY_BYTES):
-            yield batch
-            batch, size = [], len(_HEAD) + len(_TAIL)
-        batch.append(event)
-        size += added
-    if batch:
+    for start in range(0, len(events), MAX_EVENTS):
+        batch = events[start : start + MAX_EVENTS]
+        while len(batch) > 1 and _size(batch) > MAX_BODY_BYTES:
+            sizes = accumulate(len(event) + len(_JOINT) for event in batch)
+            fitting = bisect_right(list(sizes), MAX_BODY_BYTES - len(_HEAD) - len(_TAIL)) or 1
+            yield batch[:fitting]
+            batch = batch[fitting:]
         yield batch
+
+
+def _size(events: Sequence[bytes]) -> int:
+    return len(_HEAD) + sum(map(len, events)) + len(events) * len(_JOINT) + len(_TAIL)
 
 
 def validated_events(body: bytes) -> tuple[list[bytes], int]:

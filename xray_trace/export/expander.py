@@ -1,15 +1,14 @@
 """Expander: a record becomes the events that the server knows."""
 
-import base64
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
-from typing import TypeVar
 
 import msgspec
 
 from xray_trace.events import Part, Record, StepEvent
-from xray_trace.export.step_json import name_json, step_json
+from xray_trace.export.data_json import data_json
+from xray_trace.export.recent import Recent
+from xray_trace.export.step_json import step_json
 from xray_trace.ids import derive_data_id
 
 __all__ = ["Expander", "Shelve", "lost_value_event"]
@@ -18,18 +17,15 @@ Shelve = Callable[[str, Part], str | None]
 """Given a trace's id and a part, makes a blob of its file or its bytes and returns the data id, or None."""
 
 _REMEMBERED_IDS = 4096
-"""Contents told apart from new ones; enough for what traces share at one time, and under a megabyte."""
+"""Contents told apart from new ones; enough for what traces share at one time, and a megabyte or two."""
 
 _LONGEST_REMEMBERED = 256
 """Bytes; a content up to this size is known again by itself, which costs a fifth of hashing it."""
 
 _encode = msgspec.json.Encoder().encode
 
-_Content = tuple[str, str, bytes]
+_Content = tuple[str, str, bytes | None]
 """Trace, content type and bytes: what tells one content from another."""
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Expander:
@@ -39,26 +35,26 @@ class Expander:
         self._destination = destination
         self._shelve = shelve
         self._inline_max_bytes = inline_max_bytes
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        self._ids: OrderedDict[_Content, str] = OrderedDict()
+        self._seen: Recent[str, bool] = Recent(_REMEMBERED_IDS)
+        self._ids: Recent[_Content, str] = Recent(_REMEMBERED_IDS)
 
     def expand(self, record: Record) -> list[bytes]:
         """Return the wire events, as JSON: `data` events first, then the record's own."""
         events: list[bytes] = []
-        references: list[tuple[Part, str]] = []
+        data_ids: list[str | None] = []
+        trace_id, young_id = record.trace_id, self._ids.get_young
         for part in record.parts:
-            data_id = self._identify(record, part, events)
-            if data_id is not None:
-                references.append((part, data_id))
+            data_id = young_id((trace_id, part.content_type, part.body)) if part.data_id is None else None
+            data_ids.append(data_id or self._identify(record, part, events))
         if isinstance(record.event, StepEvent):
-            events.append(step_json(record.trace_id, record.event, references, record.parts))
+            events.append(step_json(trace_id, record.event, record.parts, data_ids))
         elif record.event:
             events.append(record.event)
         return events
 
     def has_seen(self, data_id: str) -> bool:
         """Tell whether this content was met lately."""
-        return data_id in self._seen
+        return self._seen.get(data_id) is not None
 
     def forget(self) -> None:
         """Take every content for new again, since records will come that were expanded in vain."""
@@ -74,19 +70,17 @@ class Expander:
         sha256 = hashlib.sha256(part.body).hexdigest()
         data_id = part.data_id or derive_data_id(self._destination, record.trace_id, part.content_type, sha256)
         if self._is_new(data_id):
-            events.append(_data_event(data_id, record.trace_id, part, part.body, sha256))
+            events.append(data_json(data_id, record.trace_id, part, part.body, sha256))
         return data_id
 
     def _identify_small(self, trace_id: str, part: Part, body: bytes, events: list[bytes]) -> str:
         content = (trace_id, part.content_type, body)
         data_id = self._ids.get(content)
-        if data_id is not None:
-            self._ids.move_to_end(content)
-            return data_id
-        sha256 = hashlib.sha256(body).hexdigest()
-        data_id = derive_data_id(self._destination, trace_id, part.content_type, sha256)
-        events.append(_data_event(data_id, trace_id, part, body, sha256))
-        _remember(self._ids, content, data_id)
+        if data_id is None:
+            sha256 = hashlib.sha256(body).hexdigest()
+            data_id = derive_data_id(self._destination, trace_id, part.content_type, sha256)
+            events.append(data_json(data_id, trace_id, part, body, sha256))
+            self._ids.put(content, data_id)
         return data_id
 
     def _identify_elsewhere(self, record: Record, part: Part, events: list[bytes]) -> str | None:
@@ -97,44 +91,17 @@ class Expander:
                 self._is_new(data_id)
             return data_id
         if part.data_id is not None and not record.event and self._is_new(part.data_id):
-            events.append(_data_event(part.data_id, record.trace_id, part, None, None))
+            events.append(data_json(part.data_id, record.trace_id, part, None))
         return part.data_id
 
     def _is_new(self, data_id: str) -> bool:
-        if data_id in self._seen:
-            self._seen.move_to_end(data_id)
+        if self._seen.get(data_id):
             return False
-        _remember(self._seen, data_id, None)
+        self._seen.put(data_id, True)
         return True
 
 
 def lost_value_event(trace_id: str, data_id: str, key: str, sentence: str) -> bytes:
     """Return the `data` event of a value that the process took with it."""
     part = Part(key, None, "", None, b"", _encode({"lost": sentence}), data_id)
-    return _data_event(data_id, trace_id, part, None, None)
-
-
-def _remember(known: OrderedDict[K, V], key: K, value: V) -> None:
-    known[key] = value
-    if len(known) > _REMEMBERED_IDS:
-        known.popitem(last=False)
-
-
-def _data_event(data_id: str, trace_id: str, part: Part, body: bytes | None, sha256: str | None) -> bytes:
-    content = ""
-    if body is not None:
-        content = (
-            f',{_content_member(body)},"contentType":{name_json(part.content_type)}'
-            f',"sizeBytes":{len(body)},"sha256":"{sha256}"'
-        )
-    return (
-        f'{{"type":"data","dataId":{_encode(data_id).decode()},"traceId":{name_json(trace_id)},"key":{name_json(part.key)}'
-        f',"metadata":{(part.metadata or b"{}").decode()}{content}}}'
-    ).encode()
-
-
-def _content_member(body: bytes) -> str:
-    try:
-        return f'"content":{_encode(body.decode()).decode()}'
-    except UnicodeDecodeError:
-        return f'"contentEncoding":"base64","content":"{base64.b64encode(body).decode()}"'
+    return data_json(data_id, trace_id, part, None)
