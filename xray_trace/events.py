@@ -111,8 +111,10 @@ class LateValue(NamedTuple):
 class Sink(Protocol):
     """Takes records from any thread, any number at once."""
 
-    def put(self, record: Record) -> None:
+    def put(self, record: Record, is_small: bool = False) -> None:
         """Keep the record; when this returns, it outlives the process wherever there is a usable disk.
+
+        `is_small` says that hardly any of its values is large, so that looking for such would be lost time.
 
         Never waits for the network or for another thread, may be called from a signal handler, and raises
         nothing of its own: what cannot be kept is counted with a reason. While the interpreter is torn down it

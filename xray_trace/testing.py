@@ -102,7 +102,7 @@ class _MemorySink:
         self._events: list[bytes] = []
         self._lock = threading.RLock()
 
-    def put(self, record: Record) -> None:
+    def put(self, record: Record, is_small: bool = False) -> None:
         """Keep the record's events."""
         if sys.is_finalizing():
             return

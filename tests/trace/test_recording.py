@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import xray_trace as xray
+from xray_trace.default import install
 from xray_trace.recorder.options import StepOptions
 from xray_trace.recorder.step import Step
 from xray_trace.testing import MemoryTracer
@@ -56,6 +57,49 @@ def test_a_keyword_argument_is_masked_though_its_key_is_cut_before_the_secret_wo
     told = str(recorder.events)
     assert "hunter2" not in told
     assert "kept" in told
+
+
+@pytest.mark.parametrize("text", ["a long text " * 2_000, b"long bytes " * 2_000])
+def test_a_long_text_that_goes_in_and_out_is_both_input_and_output(recorder: MemoryTracer, text: str | bytes) -> None:
+    @xray.step
+    def pick(first: object, second: object, password: object) -> object:
+        return second
+
+    @xray.step
+    def leak(password: object) -> object:
+        return password
+
+    pick("x" * 30_000, text, None)
+    leak(text)
+    picked, leaked = recorder.steps
+    expected = text if isinstance(text, str) else text.decode()
+    assert (picked.inputs["second"], picked.output) == (expected, expected)
+    assert picked.event["output"] == picked.event["inputs"]["second"]
+    assert [artifact["key"] for artifact in picked.event["artifacts"]] == ["first", "second", "password", "return"]
+    assert (leaked.inputs["password"], leaked.output) == ("[redacted]", expected)
+
+
+@pytest.mark.usefixtures("recorder")
+def test_a_function_that_masks_is_asked_for_the_output_though_it_came_in_before() -> None:
+    recorder = MemoryTracer(redact=lambda name, value: name == "return")
+    install(recorder)
+    text = "a long text " * 2_000
+    xray.step(lambda value: value)(text)
+    (step,) = recorder.steps
+    assert (step.inputs["value"], step.output) == (text, "[redacted]")
+
+
+def test_a_value_too_large_to_be_taken_at_once_is_recorded_at_every_call(recorder: MemoryTracer) -> None:
+    @xray.step
+    def pass_on(rows: list[dict[str, int]]) -> list[dict[str, int]]:
+        return rows
+
+    rows = [{"id": number} for number in range(50_000)]
+    for _ in range(3):
+        pass_on(rows)
+    assert [len(step.inputs["rows"]) for step in recorder.steps] == [50_000] * 3
+    assert [step.event["output"] for step in recorder.steps] == [{"type": "list", "length": 50_000, "late": True}] * 3
+    assert recorder.stats().swallowed == 0
 
 
 def test_inputs_are_taken_before_the_function_changes_them(recorder: MemoryTracer) -> None:

@@ -118,9 +118,9 @@ def test_what_a_signal_handler_raises_inside_our_guard_reaches_the_user(recorder
     [
         ("look_at", "width ="),
         ("_sort", "kind ="),
-        ("is_flat", "kind ="),
-        ("take", "return encode_json"),
-        ("attach_result", "plain = core"),
+        ("is_flat", "if type(name)"),
+        ("take", "return Part("),
+        ("_take_result", "take_plain = core"),
         ("_whole", "names ="),
         ("_message", "return str("),
     ],

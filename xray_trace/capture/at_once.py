@@ -6,10 +6,11 @@ Exact built-in types only. Everything that needs a second thought is left to `co
 from typing import Any
 
 from xray_trace.capture.failure import pass_on_signal
-from xray_trace.capture.json_codec import encode_json
+from xray_trace.capture.json_codec import JSON, encode_json
 from xray_trace.capture.probe import CALLER_BUDGET, INT64_MAX, INT64_MIN, UNLIMITED, is_flat, look_at
 from xray_trace.capture.redaction import Redaction
 from xray_trace.capture.shape import CONTAINER_SHAPES, ONE_LONGER, SCALAR, TEXT
+from xray_trace.events import Part, Role
 
 __all__ = ["LONGEST_QUOTED_TEXT", "AtOnce"]
 
@@ -24,8 +25,8 @@ class AtOnce:
         self._redaction = redaction
         self._harmless: set[str] = redaction.harmless if redaction.function is None else set()
 
-    def take(self, name: str, value: Any, always: bool) -> tuple[bytes, int] | None:  # noqa: C901 - a call is a tenth of it
-        """Return JSON and shape, or None if the value needs more than this; raises TooLarge unless `always`.
+    def take(self, name: str, role: Role | None, value: Any, always: bool) -> Part | None:  # noqa: C901 - a call is a tenth of it
+        """Return the value as a part, or None if it needs more than this; raises TooLarge unless `always`.
 
         A name that was not met before needs more, once. The types are in the order of how often they come.
         """
@@ -33,15 +34,16 @@ class AtOnce:
             return None
         kind = type(value)
         if kind is str:
-            if len(value) > LONGEST_QUOTED_TEXT:
+            length = len(value)
+            if length > LONGEST_QUOTED_TEXT:
                 return None
-            shape = len(value) * ONE_LONGER + TEXT
+            shape = length * ONE_LONGER + TEXT
         elif kind is int:
             if not INT64_MIN <= value <= INT64_MAX:
                 return None
             shape = SCALAR
         elif kind is dict or kind is list or kind is tuple or kind is set or kind is frozenset:
-            is_harmless = kind is dict and is_flat(value) and self._harmless.issuperset(value)
+            is_harmless = kind is dict and is_flat(value, self._harmless)
             if not is_harmless and not self._looks_harmless(value, always):
                 return None
             shape = len(value) * ONE_LONGER + CONTAINER_SHAPES[kind]
@@ -50,7 +52,7 @@ class AtOnce:
         else:
             return None
         try:
-            return encode_json(value), shape
+            return Part(name, role, JSON, encode_json(value), shape)
         except (UnicodeEncodeError, TypeError) as error:  # a lone surrogate, or another thread's change since the look
             pass_on_signal(error)
             return None

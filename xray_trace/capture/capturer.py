@@ -33,15 +33,16 @@ class Capturer:
         self._redaction = Redaction(redact)
         self.take_plain = AtOnce(self._redaction).take
         self.is_secret = self._redaction.is_secret
+        self.masks_by_value = self._redaction.function is not None
         self._pickle = pickle
 
     def capture(self, name: str, value: object, always: bool = False, pickle: bool | None = None) -> Capture:
         """Return the value encoded, masked and summarised; `always` does so at once, however large it is."""
         try:
             if self._redaction.function is None and not self._redaction.is_secret(name):
-                plain = self.take_plain(name, value, always)
+                plain = self.take_plain(name, None, value, always)
                 if plain is not None:
-                    return Capture(JSON, *plain)
+                    return Capture(JSON, plain.body, plain.summary)
             return self._convert(name, value, always, pickle)
         except TooLarge:
             return self.put_off(name, value)

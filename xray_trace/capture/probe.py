@@ -9,6 +9,7 @@ the cost (258 µs against 26 µs on 53 kB), and meets every value that holds suc
 """
 
 import gc
+from collections.abc import Container
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -66,13 +67,15 @@ _MOST_FLAT_ENTRIES = 32  # from here on the look below, which takes whole levels
 _MOST_FLAT_TEXT = 64 * 1024
 
 
-def is_flat(value: dict[Any, Any]) -> bool:  # noqa: C901 - as `_sort`
-    """Tell whether a dict is small and holds single plain values alone, by name; the most usual of all results."""
+def is_flat(value: dict[Any, Any], harmless: Container[str]) -> bool:  # noqa: C901 - as `_sort`
+    """Tell whether a dict is small and holds single plain values alone, under these names; the most usual result."""
     if len(value) > _MOST_FLAT_ENTRIES:
         return False
     text = 0
     try:
         for name, node in value.items():
+            if type(name) is not str or name not in harmless:
+                return False
             kind = type(node)
             if kind is str:
                 text += len(node)
@@ -83,8 +86,6 @@ def is_flat(value: dict[Any, Any]) -> bool:  # noqa: C901 - as `_sort`
                 if node - node:  # NaN for NaN and the infinities, else zero
                     return False
             elif node is not None and kind is not bool:
-                return False
-            if type(name) is not str:
                 return False
     except RuntimeError as error:  # another thread changed it meanwhile
         pass_on_signal(error)

@@ -38,6 +38,7 @@ class Exporter:
         self._pipeline_type: type[Pipeline] = load_module("xray_trace.export.pipeline").Pipeline
         self._config = config
         self._stats = stats
+        self._count_one = stats.record_one
         self._running = running
         self._reporter = Reporter(debug=config.debug)
         self._guard = Guard(stats.swallow_one, self.report, debug=config.debug)
@@ -45,16 +46,16 @@ class Exporter:
         self._pipeline: Pipeline | None = None
         self._former = FormerOwners()
 
-    def put(self, record: Record) -> None:
+    def put(self, record: Record, is_small: bool = False) -> None:
         """Keep the record; see `Sink.put`. It is counted first: delivered may be no more than was recorded."""
         if _is_finalizing():
             return
         if record.event:
-            self._stats.record_one()
+            self._count_one()
         try:
             pipeline = self._pipeline or self._start()
             try:
-                pipeline.intake.take(record)
+                pipeline.intake.take(record, is_small)
             except QueueClosedError:
                 self._end_life(pipeline)
                 self._take(record)

@@ -50,22 +50,23 @@ class Intake:
         ask_for_room: Callable[[], None],
     ) -> None:
         self._storage = storage
-        self._queue = batch_queue
+        self._put = batch_queue.put
         self._stats = stats
         self._inline_max_bytes = inline_max_bytes
         self._ask_for_room = ask_for_room
         self.pool = WorkerPool(workers, self._take_late, self._lose_late)
 
-    def take(self, record: Record) -> None:
-        """Keep the record; counting its own event is the caller's part."""
-        for part in record.parts:
-            if part.body is not None and len(part.body) > STAGED_ABOVE_BYTES:
-                return self._take_large(record)
+    def take(self, record: Record, is_small: bool = False) -> None:
+        """Keep the record; counting its own event is the caller's part. `is_small`: see `Sink.put`."""
+        if not is_small and _has_large_part(record):
+            return self._take_large(record)
         try:
             payload = encode_record(record)
         except UnicodeEncodeError:  # half a surrogate pair in a key
             payload = encode_record(_without_surrogates(record))
-        return self._queue.put(payload)
+        if is_small and len(payload) > STAGED_ABOVE_BYTES:
+            return self.take(record)
+        return self._put(payload)
 
     def _take_large(self, record: Record) -> None:
         record, lost = self._with_large_parts_staged(record)
@@ -192,6 +193,10 @@ class Intake:
     def _count_lost(self, reason: str) -> None:
         self._stats.record(1)
         self._stats.drop(reason)
+
+
+def _has_large_part(record: Record) -> bool:
+    return any(part.body is not None and len(part.body) > STAGED_ABOVE_BYTES for part in record.parts)
 
 
 def _lost_part(data_id: str, key: str, sentence: str) -> Part:

@@ -32,10 +32,17 @@ class ArtifactWriter:
         always: bool = False,
         pickle: bool | None = None,
         tell_id: bool = False,
+        put_off: bool = False,
     ) -> Part:
-        """Capture any value. With `tell_id` the part holds its data id, which costs a hash in the caller's thread."""
+        """Capture any value; `put_off` says that it was looked at, and is too large to be taken at once.
+
+        With `tell_id` the part holds its data id, which costs a hash in the caller's thread.
+        """
         whole = key if type(key) is str else clean_key(key)  # only the end of a long key may say that it is secret
-        captured = self.capturer.capture(whole, value, always=always, pickle=pickle)
+        if put_off:
+            captured = self.capturer.put_off(whole, value)
+        else:
+            captured = self.capturer.capture(whole, value, always=always, pickle=pickle)
         key = clean_key(whole)
         encoded_metadata = self.capturer.metadata(metadata) if metadata else b"{}"
         part = Part(key, role, captured.content_type, captured.body, captured.noted, encoded_metadata)

@@ -5,8 +5,6 @@ from typing import TypeVar
 
 import msgspec
 
-from xray_trace.capture.failure import pass_on_signal
-from xray_trace.capture.json_codec import JSON
 from xray_trace.context import Scope
 from xray_trace.events import Content, Part, Record, Role, StepEvent, StepType, Unfinished
 from xray_trace.ids import new_id
@@ -41,6 +39,8 @@ class Step(Scope, eq=False):
     _metadata: Metadata | None = None
     parts: list[Part] = msgspec.field(default_factory=list)
     """What was captured so far."""
+    _is_small: bool = True
+    """Whether all values were taken at once, as small ones are."""
     _ended: bool = False
 
     def __repr__(self) -> str:
@@ -83,12 +83,14 @@ class Step(Scope, eq=False):
         metadata: Mapping[str, object] | None = None,
         *,
         tell_id: bool = False,
+        put_off: bool = False,
     ) -> str | None:
-        """Capture a value now; returns its data id where it was asked for."""
+        """Capture a value now, or as soon as can be; returns its data id where it was asked for."""
         core = self.core
         if core is None:
             return None
         try:
+            self._is_small = False
             part = core.artifacts.add(
                 self.parts,
                 self.trace.trace_id,
@@ -99,6 +101,7 @@ class Step(Scope, eq=False):
                 always=self.options.always,
                 pickle=self.options.pickle,
                 tell_id=tell_id,
+                put_off=put_off,
             )
             return part.data_id
         except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
@@ -118,39 +121,33 @@ class Step(Scope, eq=False):
                     self._metadata = Metadata(self.core.capturer)
                 self._metadata.add(metadata)
 
-    def attach_result(self, result: object) -> None:
-        """Capture what comes out of the call; this and the next are the hot path of every call."""
-        core = self.core
-        if core is None:
-            return
-        try:
-            plain = core.capturer.take_plain("return", result, self.options.always)
-        except Exception as error:  # noqa: BLE001 - the long way meets it again, and tells what it is
-            pass_on_signal(error)
-            plain = None
-        if plain is not None:
-            self.parts.append(Part("return", "output", JSON, *plain))
-        else:
-            self.attach(result, "return", "output")
-
     def end(self, error: BaseException | None = None) -> None:
         """Record the step; when this returns, it outlives the process. Only the first call counts."""
         core = self.core
         if core is None or self._ended:
             return
         self._ended = True
+        step_id, trace, put, monotonic_seconds = self.step_id, self.trace, core.put, core.monotonic_seconds
         try:
             if error is not None:
                 self.add_metadata(describe_error(error))
-            event = self._event("step" if error is None else "step-error")
-            event.duration_seconds = core.monotonic_seconds() - self.began_seconds
-            core.put(Record(self.trace.trace_id, event, self.parts))
+            event = StepEvent(
+                "step" if error is None else "step-error",
+                step_id,
+                self.name,
+                self.number,
+                self._at_seconds,
+                monotonic_seconds() - self.began_seconds,
+                self._parent_id,
+                b"{}" if self._metadata is None else self._metadata.encode(),
+            )
+            put(Record(trace.trace_id, event, self.parts), self._is_small)
         except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
             core.guard.swallow(fault, f"recording the step {self.name!r}")
         finally:
             if self._trace_is_own:
-                self.trace.end(error)
-            core.running.end_step(self.step_id)  # last: whoever does not find it there finds its end in the spool
+                trace.end(error)
+            core.running.end_step(step_id)  # last: whoever does not find it there finds its end in the spool
 
     def unfinished(self) -> Unfinished:
         """Return what is to be told of the step while it runs; the background asks, in its own thread."""
