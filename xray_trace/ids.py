@@ -4,7 +4,6 @@ import itertools
 import os
 import re
 from functools import lru_cache
-from typing import Protocol
 
 __all__ = ["PROCESS_DIGITS", "derive_data_id", "is_valid_id", "new_id", "new_trace_id"]
 
@@ -13,19 +12,6 @@ PROCESS_DIGITS = 16
 
 _FIRST = 10**15  # of so many digits that all counts have 16, as a random number's half does: ids sort as they came
 _VALID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}")
-
-
-class Hash(Protocol):
-    """What `hashlib` makes, by the names that are used here; `hashlib` is not imported yet."""
-
-    def copy(self) -> "Hash":
-        """Return another that goes on from here."""
-
-    def update(self, data: bytes, /) -> None:
-        """Take more bytes."""
-
-    def hexdigest(self) -> str:
-        """Return the digest so far."""
 
 
 class _Ids:
@@ -67,19 +53,17 @@ def is_valid_id(text: object) -> bool:
 
 
 def derive_data_id(destination: str, trace_id: str, content_type: str, sha256_hex: str) -> str:
-    """Return the id under which this content is stored once in this trace.
+    """Return the id under which this content is stored once in this trace: 16 digits of these, 32 of the content.
 
-    The destination is part of it because programs with different keys share one spool directory,
-    where the id is a file's name.
+    The destination is part of it because programs with different keys share one spool directory, where the id is a
+    file's name. Should the first 16 digits of two traces ever be the same, then only the same content gets the same id.
     """
-    prefix = _identity_prefix(destination, trace_id, content_type).copy()
-    prefix.update(sha256_hex.encode())
-    return prefix.hexdigest()[:32]
+    return _identity_prefix(destination, trace_id, content_type) + sha256_hex[:32]
 
 
-@lru_cache(64)  # what is recorded at one time is of few traces; hashing this anew takes half of deriving an id
-def _identity_prefix(destination: str, trace_id: str, content_type: str) -> Hash:
+@lru_cache(64)  # what is recorded at one time is of few traces, and hashing takes as long as all the rest of an event
+def _identity_prefix(destination: str, trace_id: str, content_type: str) -> str:
     import hashlib  # likewise
 
-    identity = f"{destination}\n{trace_id}\n{content_type}\n"
-    return hashlib.sha256(identity.encode("utf-8", "surrogatepass"))
+    identity = f"{destination}\n{trace_id}\n{content_type}"
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16]
