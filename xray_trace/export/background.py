@@ -85,11 +85,12 @@ class Background:
         self._tend()
         while not self._pipeline.is_stopping:
             await self._next_ring(stir)
+            flushes = self._taken_flushes()  # before packing: one that is asked for meanwhile has more to wait for
             self._is_busy = self._pipeline.doorbell.take_nudge()
             self._pack()
             self._look()
             self._tend()
-            self._answer_flushes()
+            self._answer(flushes)
         await self._end()
 
     async def _next_ring(self, stir: Callable[[], None]) -> None:
@@ -201,9 +202,13 @@ class Background:
             self._pipeline.config, self._storage, self._outbox, self._ledger, self._stats, self._guard, self._report
         )
 
-    def _answer_flushes(self) -> None:
-        while self._pipeline.flushes:
-            task = asyncio.create_task(self._flush(self._pipeline.flushes.popleft()))
+    def _taken_flushes(self) -> list[threading.Event]:
+        flushes = self._pipeline.flushes
+        return [flushes.popleft() for _ in range(len(flushes))]
+
+    def _answer(self, flushes: list[threading.Event]) -> None:
+        for done in flushes:
+            task = asyncio.create_task(self._flush(done))
             self._flushing.add(task)
             task.add_done_callback(self._flushing.discard)
 

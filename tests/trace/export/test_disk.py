@@ -3,12 +3,14 @@
 import errno
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.trace.export.bench import assert_adds_up, finished, part, step
+from tests.trace.export.bench import assert_adds_up, finished, part, step, wait_until
 from tests.trace.export.scripted_server import Reply
-from xray_trace.errors import SpoolError
+from xray_trace.errors import SpoolError, SpoolFullError
 from xray_trace.export.disk_storage import DiskStorage
 from xray_trace.export.inspection import flush_spool
 from xray_trace.export.spool_directory import open_spool_directory
@@ -292,6 +294,32 @@ def test_a_file_that_cannot_be_removed_is_delivered_and_counted_once(bench, serv
         assert exporter.shutdown(20).delivered == 4
     assert sorted(steps(server)) == ["s1", "s2"]
     assert [event["type"] for event in server.accepted].count("data") == 1
+    assert_adds_up(stats)
+
+
+def test_a_flush_in_the_middle_of_packing_waits_for_what_was_recorded_before_it(bench, server, monkeypatch):
+    """Also where what is being packed comes to nothing, so that there is nothing to send yet."""
+    is_packing, may_go_on = threading.Event(), threading.Event()
+
+    def refused(storage: DiskStorage, name: str, *chunks: bytes) -> None:
+        is_packing.set()
+        may_go_on.wait(20)
+        raise SpoolFullError("no room")
+
+    exporter, stats = bench.exporter(batch_interval_seconds=3600)
+    with monkeypatch.context() as patch, ThreadPoolExecutor() as pool:
+        patch.setattr(DiskStorage, "write", refused)
+        exporter.put(step("first"))
+        pool.submit(exporter.flush, 20)
+        assert is_packing.wait(20)
+        exporter.put(step("second"))
+        flushing = pool.submit(exporter.flush, 20)
+        wait_until(lambda: exporter._pipeline.flushes)
+        patch.undo()
+        may_go_on.set()
+        result = flushing.result()
+    assert (result.delivered, result.pending, result.dropped) == (1, 0, {"the spool was full": 1})
+    assert steps(server) == ["second"]
     assert_adds_up(stats)
 
 
