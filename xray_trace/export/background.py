@@ -18,6 +18,7 @@ from xray_trace.export.ledger import Ledger
 from xray_trace.export.loading import load_module
 from xray_trace.export.outbox import Outbox
 from xray_trace.export.pipeline import Pipeline
+from xray_trace.export.quota import Quota
 from xray_trace.guard import from_signal_handler
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ class Background:
         self._report = pipeline.reporter.report
         self._ledger = Ledger(pipeline.storage, pipeline.stats, pipeline.reporter)
         self._notes = pipeline.notes
-        self._outbox = Outbox()
+        self._outbox = Outbox(self._take_what_was_left)
+        self._quota = Quota(pipeline.config.max_spool_bytes, pipeline.storage)
         self._packer = BatchPacker(pipeline.storage, self._make_room, pipeline.config.inline_max_bytes)
         self._adopter: Adopter | None = None
         if pipeline.disk is not None:
             # on the disk alone: what a dead process left there is safer than what memory holds
             packer = BatchPacker(pipeline.disk, self._make_room, pipeline.config.inline_max_bytes)
-            self._adopter = Adopter(pipeline.disk, packer, pipeline.stats, self._report)
-            self._adopter.former_owners = pipeline.former.names
+            self._adopter = Adopter(pipeline.disk, packer, pipeline.stats, pipeline.former.names, self._report)
         self._next_adoption = 0.0
         self._sending: Sending | None = None
         self._heard = asyncio.Event()
@@ -108,6 +109,7 @@ class Background:
                 await asyncio.wait_for(self._heard.wait(), min(left, rest))
             self._heard.clear()
             self._look()
+            self._adopt()
         self._is_rung = False
 
     async def _end(self) -> None:
@@ -117,6 +119,9 @@ class Background:
             with self._guard.around("closing connections"):
                 await self._sending.close()
         self._pack()
+        with self._guard.around("making room in the spool"):
+            if self._quota.inherited_bytes:  # or it would grow with each program that starts and ends
+                self._make_room()
         if self._notes is not None:
             with self._guard.around("looking at what runs"):
                 self._notes.look()
@@ -132,8 +137,7 @@ class Background:
 
     def _tend(self) -> None:
         """Do everything that is due besides packing; one part's error does not keep the next from its turn."""
-        with self._guard.around("adopting what a dead process left"):
-            self._adopt_if_due()
+        self._adopt()
         with self._guard.around("making room in the spool"):
             self._make_room()
         with self._guard.around("preparing the next journal"), contextlib.suppress(SpoolError):
@@ -162,6 +166,11 @@ class Background:
         self._add(items)
         self._pipeline.reporter.trace(f"packed {packed.expanded} items of {journal.name}")
 
+    def _adopt(self) -> None:
+        """Look for what dead processes left, if it is time."""
+        with self._guard.around("adopting what a dead process left"):
+            self._adopt_if_due()
+
     def _adopt_if_due(self) -> None:
         now = time.monotonic()
         if self._adopter is None or self._pipeline.disk is None or now < self._next_adoption:
@@ -170,9 +179,20 @@ class Background:
         self._pipeline.disk.renew_lock()
         if self._notes is None or self._notes.is_complete:
             self._pipeline.former.release()
-        for items in self._adopter.adopt():
+        for items in self._adopter.adopt(self._may_take):
             self._add(items)
+            self._quota.inherit(items)
             self._pipeline.reporter.trace(f"adopted {len(items)} files of a process that is gone")
+
+    def _may_take(self, size: int) -> bool:
+        """Tell whether to take over so much; what has no room at all is sent when nothing else is left to send."""
+        return not self._pipeline.is_stopping and (self._quota.has_room_for(size) or self._outbox.is_empty())
+
+    def _take_what_was_left(self) -> None:
+        """Look again now for what the dead left, where the last look found more than there was room for."""
+        if self._adopter is not None and self._adopter.has_left:
+            self._next_adoption = 0.0
+            self._heard.set()
 
     def _add(self, items: list[Item]) -> None:
         for item in items:
@@ -181,7 +201,8 @@ class Background:
     def _make_room(self) -> bool:
         """Take the oldest out until the settings' limit is kept; tell whether anything was."""
         made_room = False
-        while self._storage.used_bytes > self._pipeline.config.max_spool_bytes:
+        is_away = self._sending is not None and self._sending.is_away()
+        while self._quota.is_exceeded(is_away=is_away, is_last=self._pipeline.is_stopping):
             rejected = next((name for name in self._storage.names() if name.startswith("rejected/")), None)
             if rejected is not None:
                 self._storage.remove(rejected)  # counted when it was rejected
@@ -194,7 +215,7 @@ class Background:
         return made_room
 
     def _start_sending(self) -> None:
-        if self._sending is not None or (self._outbox.is_empty(blobs=False) and self._outbox.is_empty(blobs=True)):
+        if self._sending is not None or self._outbox.is_empty():
             return
         module = load_module("xray_trace.export.sending")
         self._sending = module.Sending(

@@ -49,6 +49,10 @@ class Sending:
         lanes = [batch_lane] * _PARALLEL_BATCHES + [blob_lane] * _PARALLEL_BLOBS
         self._tasks = [asyncio.create_task(self._repeat(lane.send_next)) for lane in lanes]
 
+    def is_away(self) -> bool:
+        """Tell whether sending failed so often that only one attempt at a time is made, now and then."""
+        return self._server.stalled.is_set() or self._store.stalled.is_set()
+
     async def settled(self) -> None:
         """Try at once whatever rests, and return when all is sent or there is no sense in going on now."""
         self._outbox.hurry()
