@@ -1,7 +1,12 @@
 """The statistics say what is so: what they call pending lies in the spool, and what they call delivered was taken."""
 
-from tests.trace.export.bench import finished
+import os
+
+import msgspec
+
+from tests.trace.export.bench import assert_adds_up, finished, part, step
 from tests.trace.export.scripted_server import Reply
+from xray_trace.events import Record
 
 LOOKING = """
 from xray_trace.export.inspection import spool_entries
@@ -148,3 +153,16 @@ print(now.recorded, now.delivered, now.pending, sum(now.dropped.values()))
 """
     )
     assert finished(program).splitlines() == ["interrupted", "2 1 0 1"]
+
+
+def test_a_refused_record_counts_as_all_the_events_that_it_would_have_become(bench, server):
+    exporter, stats = bench.exporter(max_spool_bytes=1_000_000)
+    parts = [part(os.urandom(250_000), str(number)) for number in range(6)]  # together they are over the limit
+    exporter.put(step("s", *parts, msgspec.structs.replace(parts[0], key="again", role="output")))
+    assert (stats.snapshot().recorded, stats.snapshot().dropped) == (7, {"the spool was full": 7})
+    exporter.put(Record("trace", b"", parts))
+    assert (stats.snapshot().recorded, stats.snapshot().dropped) == (13, {"the spool was full": 13})
+    exporter.put(step("kept", part(b"1"), part(b"2"), part(b"1")))
+    exporter.flush(20)
+    assert_adds_up(stats)
+    assert (stats.snapshot().recorded, stats.snapshot().delivered) == (16, 3)
