@@ -17,7 +17,7 @@ from xray_trace.export.intake import LateNotice
 from xray_trace.export.item import Item
 from xray_trace.export.ownership import OwnerLock
 from xray_trace.export.spool_listing import listed_blobs, listed_names
-from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, REJECTED, RUNNING, STAGED, SpoolName
+from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, REJECTED, RUNNING, STAGED, TEMPORARY, SpoolName
 from xray_trace.stats import Stats
 
 __all__ = ["Adopter"]
@@ -113,8 +113,7 @@ class Adopter:
             self._storage.remove(str(staged))
 
     def _names(self, owner: str, suffix: str) -> list[SpoolName]:
-        found = listed_names(self._storage.directory)
-        return sorted(name for name in found if (name.owner, name.suffix) == (owner, suffix))
+        return sorted(name for name in listed_names(self._storage.directory, owner) if name.suffix == suffix)
 
     def _blobs(self, owner: str) -> list[str]:
         """Return the owner's blobs, and those that became ours when a record naming them was packed again."""
@@ -203,7 +202,7 @@ class Adopter:
         self._report(f"{count} items of a program that is gone are lost: {reason}")
 
     def _remove_temporary(self, owner: str) -> None:
-        for path in self._storage.directory.glob(f"*/{self._storage.destination}-{owner}-*.tmp"):
+        for path in self._storage.directory.glob(f"*/{self._storage.destination}-{owner}-*{TEMPORARY}"):
             try:
                 path.unlink()
             except OSError as error:

@@ -60,14 +60,17 @@ class Families:
         They cannot where their process goes on under a name that we had not seen: it gave up the former one after it
         took the new. Nor can notes of our own process, unless they are this exporter's, which has newer ones.
         """
-        process, noted = process_of(owners[0]), self._noted_owners()
+        process = process_of(owners[0])
+        noted = self._noted_owners(process)
         if process == process_of(self._storage.owner):
             return owners[0] in self._former_owners or owners[0] not in noted
-        family = {owner for owner in self._sizes() if process_of(owner) == process}
-        return family <= set(owners) or noted.isdisjoint(family)
+        return not noted or self._others(process) <= set(owners)
 
-    def _noted_owners(self) -> set[str]:
-        return {name.owner for name in listed_names(self._storage.directory) if name.suffix == RUNNING}
+    def _noted_owners(self, process: str = "") -> set[str]:
+        return {name.owner for name in listed_names(self._storage.directory, process) if name.suffix == RUNNING}
+
+    def _others(self, process: str) -> set[str]:
+        return {owner for owner in self._sizes() if process_of(owner) == process}
 
     def _sizes(self) -> Counter[str]:
         """Return all other owners with this destination, and how many bytes lie there of each."""
