@@ -70,8 +70,9 @@ class SpoolName(NamedTuple):
         found = _PATTERN.fullmatch(name)
         if found is None:
             return None
-        suffix = found["suffix"]
-        return cls(found["destination"], found["owner"], int(found["sequence"] or 0), int(found["part"] or 0), suffix)
+        suffix, sequence, part = found["suffix"], int(found["sequence"] or 0), int(found["part"] or 0)
+        parsed = cls(found["destination"], found["owner"], sequence, part, suffix)
+        return parsed if suffix not in FOLDERS or str(parsed) == name else None  # else it would be sought elsewhere
 
 
 def process_of(owner: str) -> str:

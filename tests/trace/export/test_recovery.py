@@ -366,18 +366,33 @@ def test_the_same_adopter_packs_a_journal_whole_once_the_disk_has_room(bench, se
     assert len([event for event in server.accepted if event["type"] == "data"]) == 30
 
 
-def test_the_quota_takes_first_what_the_oldest_program_left(bench, server):
+def test_the_quota_takes_the_oldest_first_but_for_the_four_that_are_on_their_way(bench, server):
     server.always = Reply(503)
-    for run in range(8):
-        finished(bench.program(TWO_HUNDRED_KB, str(run)))
+    leave = """
+for number in range(40):
+    exporter.put(step(f"{number}", part(os.urandom(10_000))))
+    exporter.flush(20)  # each makes a batch
+os._exit(0)
+"""
+    finished(bench.program(leave, max_attempts=1))
     exporter, stats = bench.exporter(max_spool_bytes=1_000_000, max_attempts=1)
-    for round_number in range(8):
-        for number in range(10):
-            exporter.put(step(f"own-{round_number}-{number}", part(os.urandom(10_000))))
+    for number in range(40, 80):
+        exporter.put(step(f"{number}", part(os.urandom(10_000))))
         exporter.flush(20)
     server.always = None
     exporter.flush(20)
-    assert set(stats.snapshot().dropped) == {"the spool was full"}
-    wait_until(lambda: bench.waiting() == 0, what="the sending of what the others left")
-    arrived = [name.split("-")[0] for name in steps(server)]
-    assert {run: arrived.count(run) for run in set(arrived) - {"own"}} == {str(run): 30 for run in range(1, 8)}
+    assert stats.snapshot().dropped.keys() == {"the spool was full"}
+    kept = {int(name) for name in steps(server)}
+    lost = set(range(80)) - kept
+    assert stats.snapshot().dropped["the spool was full"] == 2 * len(lost) > 0
+    assert len([number for number in kept if number < max(lost)]) <= 4
+
+
+@pytest.mark.parametrize("stray", ["data/{}-00000002.0.open", "events/{}-000000002.0.events.json", "events/{}.late"])
+def test_a_file_that_only_looks_like_one_of_the_spool_keeps_nothing_from_being_sent(bench, server, stray):
+    leave(bench, BATCH, batch_body([event("s")]))
+    path = bench.spool_dir / stray.format(f"{bench.config().destination}-{DEAD}")
+    path.write_bytes(b"nothing of ours")
+    assert recovered(bench) == {"adopted": 1}
+    assert steps(server) == ["s"]
+    assert path.read_bytes() == b"nothing of ours"
