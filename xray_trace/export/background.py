@@ -176,7 +176,11 @@ class Background:
         if self._adopter is None or self._pipeline.disk is None or now < self._next_adoption:
             return
         self._next_adoption = now + _ADOPTION_SECONDS
-        self._pipeline.disk.renew_lock()
+        try:
+            self._pipeline.disk.renew_lock()
+        except SpoolError as error:
+            self._report(f"{error}; it is tried again later")
+            return
         if self._notes is None or self._notes.is_complete:
             self._pipeline.former.release()
         for items in self._adopter.adopt(self._may_take):

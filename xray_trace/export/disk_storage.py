@@ -186,8 +186,12 @@ class DiskStorage(StorageAdapter):
         self._owner_lock.close()
 
     def renew_lock(self) -> None:
-        """Take the owner's lock again if somebody cleaned its file away: others would think this owner dead."""
+        """Take the owner's lock again if somebody cleaned its file away, or the whole directory.
+
+        Others would think this owner dead. Raises SpoolError if it cannot be taken.
+        """
         if not self._owner_lock.is_intact():
+            open_spool_directory(self.directory)
             self._owner_lock.close()
             self._owner_lock = OwnerLock.create(self._lock_path())
 
