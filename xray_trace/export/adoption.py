@@ -18,6 +18,7 @@ from xray_trace.export.item import Item
 from xray_trace.export.ownership import OwnerLock
 from xray_trace.export.spool_listing import listed_blobs, listed_names
 from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, REJECTED, RUNNING, STAGED, TEMPORARY, SpoolName
+from xray_trace.guard import Guard
 from xray_trace.stats import Stats
 
 __all__ = ["Adopter"]
@@ -36,12 +37,14 @@ class Adopter:
         packer: BatchPacker,
         stats: Stats,
         former_owners: set[str],
+        guard: Guard,
         report: Callable[[str], None],
     ) -> None:
         """Know `former_owners` as those that this program itself was before: what they recorded is counted already."""
         self._storage = storage
         self._packer = packer
         self._stats = stats
+        self._guard = guard
         self._report = report
         self._families = Families(storage, former_owners)
         self._former_owners = former_owners
@@ -66,7 +69,8 @@ class Adopter:
                 for lock in locks:
                     lock.close()
                 return
-            self._take_over_with(locks, family.owners)
+            with self._guard.around("taking over what a dead process left"):
+                self._take_over_with(locks, family.owners)
             items, self._items = self._items, []
             yield items
 
@@ -77,10 +81,11 @@ class Adopter:
             for lock in locks:
                 lock.release()
         except SpoolError as error:
-            for lock in locks:
-                lock.close()
             self._packer.expander.forget()
             self._report(f"{error}; the rest of what that program left is looked at again later")
+        finally:
+            for lock in locks:
+                lock.close()
 
     def _take_over_all(self, owners: list[str]) -> None:
         """Take everything; what an adopter that was killed had half written goes first, being in the way.
@@ -177,6 +182,7 @@ class Adopter:
             notice = msgspec.json.decode(self._storage.read(name), type=LateNotice)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             self._storage.remove(name)
+            self._count_lost(1, "the notice of a large value was damaged")
             return
         if not self._packer.expander.has_seen(notice.data_id):
             sentence = "the process ended before this value was encoded"

@@ -51,7 +51,9 @@ class Background:
         if pipeline.disk is not None:
             # on the disk alone: what a dead process left there is safer than what memory holds
             packer = BatchPacker(pipeline.disk, self._make_room, pipeline.config.inline_max_bytes)
-            self._adopter = Adopter(pipeline.disk, packer, pipeline.stats, pipeline.former.names, self._report)
+            self._adopter = Adopter(
+                pipeline.disk, packer, pipeline.stats, pipeline.former.names, pipeline.guard, self._report
+            )
         self._next_adoption = 0.0
         self._sending: Sending | None = None
         self._heard = asyncio.Event()

@@ -7,7 +7,7 @@ from pathlib import Path
 from xray_trace.errors import SpoolError
 from xray_trace.export.blob_header import BlobHeader, read_header
 from xray_trace.export.spool_directory import FOLDERS
-from xray_trace.export.spool_name import BLOB, SpoolName, is_blob_name
+from xray_trace.export.spool_name import BLOB, SpoolName, is_blob_name, is_owner
 
 __all__ = ["listed_blobs", "listed_names"]
 
@@ -31,9 +31,11 @@ def listed_blobs(directory: Path) -> Iterator[tuple[str, BlobHeader]]:
         try:
             descriptor = os.open(directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as file:
-                yield name, read_header(file)[0]
+                header, _ = read_header(file)
         except (OSError, SpoolError):
             continue
+        if is_owner(header.owner):
+            yield name, header
 
 
 def _file_names(directory: Path, holding: str) -> list[str]:

@@ -11,9 +11,11 @@ import pytest
 from tests.trace.export.bench import assert_adds_up, finished, part, step, wait_until
 from tests.trace.export.scripted_server import Reply, ScriptedServer
 from xray_trace.config import Config
+from xray_trace.events import Record
 from xray_trace.export.batch import batch_body
 from xray_trace.export.expander import Expander
-from xray_trace.export.spool_name import BATCH, JOURNAL, SpoolName, blob_name
+from xray_trace.export.running_note import RunningNote
+from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, RUNNING, SpoolName, blob_name
 
 DEAD = "d" * 32
 
@@ -396,3 +398,30 @@ def test_a_file_that_only_looks_like_one_of_the_spool_keeps_nothing_from_being_s
     assert recovered(bench) == {"adopted": 1}
     assert steps(server) == ["s"]
     assert path.read_bytes() == b"nothing of ours"
+
+
+@pytest.mark.parametrize("owner", ["", "a\0b", "../../elsewhere", "D" * 32])
+def test_a_blob_whose_owner_cannot_be_one_keeps_nothing_from_being_sent(bench, server, tmp_path, owner):
+    leave(bench, BATCH, batch_body([event("s")]))
+    header = {"destination": bench.config().destination, "owner": owner, "dataId": "x", "traceId": "t", "key": "k"}
+    header |= {"contentType": "text/plain", "metadata": {}, "sha256": "", "sizeBytes": 0}
+    (bench.spool_dir / blob_name("x")).write_bytes(json.dumps(header).encode() + b"\n")
+    assert recovered(bench) == {"adopted": 1}
+    assert steps(server) == ["s"]
+    assert bench.files() == [blob_name("x")]
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def test_notes_that_tell_nothing_are_counted_and_keep_nothing_from_being_sent(bench, server):
+    leave(bench, BATCH, batch_body([event("s")]))
+    for sequence in (2, 3):
+        leave(bench, RUNNING, RunningNote(5.0, Record("t", b"{nothing")).encode(), sequence)
+    assert recovered(bench) == {"adopted": 3, "a note of what was running was damaged": 2}
+    assert steps(server) == ["s"]
+    assert bench.files() == []
+
+
+def test_a_late_value_whose_notice_is_damaged_is_counted_as_lost(bench, server):
+    leave(bench, LATE, b"{nothing")
+    assert recovered(bench) == {"adopted": 1, "the notice of a large value was damaged": 1}
+    assert bench.files() == []
