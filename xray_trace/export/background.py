@@ -30,6 +30,7 @@ _ADOPTION_SECONDS = 30.0  # what a dead process left is on its way within this t
 _ATTENDED_SECONDS = 0.2  # between looks while batches fill; some thousand records come meanwhile, a few journals
 _RING = b"!"  # there is something to do now
 _STIR = b"."  # something began that may run long
+_PAIRS_NEEDED = 3  # of descriptors: the loop opens three, the bell has two
 _RINGS_AT_ONCE = 4096  # bytes; more than come while the loop is busy
 
 
@@ -62,7 +63,8 @@ class Background:
         self._flushing: set[asyncio.Task[None]] = set()
 
     def run(self) -> None:
-        """Work until the pipeline is stopped."""
+        """Work until the pipeline is stopped; raises OSError at once where the program has all descriptors in use."""
+        _try_descriptors()
         asyncio.run(self._work(), debug=False)  # the program's PYTHONASYNCIODEBUG is about its own loops
 
     async def _work(self) -> None:
@@ -70,6 +72,7 @@ class Background:
         with hearing, ringing:
             hearing.setblocking(False)
             ringing.setblocking(False)
+            self._pipeline.has_begun = True
             hearer = asyncio.create_task(self._hear(hearing))
             self._pipeline.doorbell.connect(lambda: _send(ringing, _RING))
             await self._work_until_stopped(lambda: _send(ringing, _STIR))
@@ -241,6 +244,14 @@ class Background:
         finally:
             self._pipeline.reporter.write()
             done.set()
+
+
+def _try_descriptors() -> None:
+    """Open as many as the event loop and the bell need; a loop that is half made when one is missing prints so."""
+    with contextlib.ExitStack() as opened:
+        for _ in range(_PAIRS_NEEDED):
+            for end in socket.socketpair():
+                opened.enter_context(end)
 
 
 def _send(ringing: socket.socket, signal: bytes) -> None:
