@@ -10,6 +10,7 @@ from xray_trace.export.batch_packer import BatchPacker
 from xray_trace.export.blob_header import read_header
 from xray_trace.export.dead_notes import DeadNotes
 from xray_trace.export.disk_storage import DiskStorage
+from xray_trace.export.drop_notices import DropNotices
 from xray_trace.export.expander import lost_value_event
 from xray_trace.export.families import Families
 from xray_trace.export.frames import unframe
@@ -17,7 +18,7 @@ from xray_trace.export.intake import LateNotice
 from xray_trace.export.item import Item
 from xray_trace.export.ownership import OwnerLock
 from xray_trace.export.spool_listing import listed_blobs, listed_names
-from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, REJECTED, RUNNING, STAGED, TEMPORARY, SpoolName
+from xray_trace.export.spool_name import BATCH, DROPS, JOURNAL, LATE, REJECTED, RUNNING, STAGED, TEMPORARY, SpoolName
 from xray_trace.guard import Guard
 from xray_trace.stats import Stats
 
@@ -37,6 +38,7 @@ class Adopter:
         packer: BatchPacker,
         stats: Stats,
         former_owners: set[str],
+        notices: DropNotices,
         guard: Guard,
         report: Callable[[str], None],
     ) -> None:
@@ -44,6 +46,7 @@ class Adopter:
         self._storage = storage
         self._packer = packer
         self._stats = stats
+        self._notices = notices
         self._guard = guard
         self._report = report
         self._families = Families(storage, former_owners)
@@ -112,6 +115,10 @@ class Adopter:
             self._take_blob(blob)
         for late in self._names(owner, LATE):
             self._tell_of_lost_value(str(late))
+        for drops in self._names(owner, DROPS):
+            own_name = self._storage.new_name(DROPS)
+            self._storage.take_over(str(drops), own_name)
+            self._notices.inherit(own_name)
         for rejected in self._names(owner, REJECTED):
             self._storage.take_over(str(rejected), self._storage.new_name(REJECTED))
         for staged in self._names(owner, STAGED):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from xray_trace.errors import SpoolError
 from xray_trace.export.adoption import Adopter
 from xray_trace.export.batch_packer import BatchPacker
+from xray_trace.export.drop_notices import DropNotices
 from xray_trace.export.item import Item
 from xray_trace.export.journal import Journal, SealedJournal
 from xray_trace.export.ledger import Ledger
@@ -45,6 +46,7 @@ class Background:
         self._report = pipeline.reporter.report
         self._ledger = Ledger(pipeline.storage, pipeline.stats, pipeline.reporter)
         self._notes = pipeline.notes
+        self._notices = DropNotices(pipeline.storage, pipeline.stats)
         self._outbox = Outbox(self._take_what_was_left)
         self._quota = Quota(pipeline.config.max_spool_bytes, pipeline.storage)
         self._packer = BatchPacker(pipeline.storage, self._make_room, pipeline.config.inline_max_bytes)
@@ -53,7 +55,13 @@ class Background:
             # on the disk alone: what a dead process left there is safer than what memory holds
             packer = BatchPacker(pipeline.disk, self._make_room, pipeline.config.inline_max_bytes)
             self._adopter = Adopter(
-                pipeline.disk, packer, pipeline.stats, pipeline.former.names, pipeline.guard, self._report
+                pipeline.disk,
+                packer,
+                pipeline.stats,
+                pipeline.former.names,
+                self._notices,
+                pipeline.guard,
+                self._report,
             )
         self._next_adoption = 0.0
         self._sending: Sending | None = None
@@ -132,6 +140,7 @@ class Background:
                 self._notes.look()
         with self._guard.around("counting what ends with us"):
             self._ledger.ended(self._outbox.kept())
+        self._keep_notices()
         self._pipeline.reporter.write()
 
     def _look(self) -> None:
@@ -150,6 +159,7 @@ class Background:
                 self._pipeline.queue.prepare()
         with self._guard.around("starting to send"):
             self._start_sending()
+        self._keep_notices()
         with self._guard.around("writing to the log"):
             self._pipeline.reporter.write()
 
@@ -228,8 +238,12 @@ class Background:
             return
         module = load_module("xray_trace.export.sending")
         self._sending = module.Sending(
-            self._pipeline.config, self._storage, self._outbox, self._ledger, self._stats, self._guard, self._report
+            self._pipeline.config, self._storage, self._outbox, self._ledger, self._notices, self._guard, self._report
         )
+
+    def _keep_notices(self) -> None:
+        with self._guard.around("keeping what is lost"), contextlib.suppress(SpoolError):
+            self._notices.keep()
 
     def _answer_flushes(self) -> None:
         while self._pipeline.flushes:

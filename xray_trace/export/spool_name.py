@@ -8,6 +8,7 @@ from xray_trace.ids import PROCESS_DIGITS
 __all__ = [
     "BATCH",
     "BLOB",
+    "DROPS",
     "JOURNAL",
     "LATE",
     "LOCK",
@@ -28,6 +29,7 @@ BLOB = ".data.bin"
 STAGED = ".staged"
 LATE = ".late"
 RUNNING = ".running"
+DROPS = ".drops"
 LOCK = ".lock"
 REJECTED = ".rejected"
 TEMPORARY = ".tmp"
@@ -36,6 +38,7 @@ FOLDERS = {
     JOURNAL: "events",
     BATCH: "events",
     RUNNING: "events",
+    DROPS: "events",
     LOCK: "events",
     STAGED: "data",
     LATE: "data",
