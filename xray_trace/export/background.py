@@ -6,7 +6,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from xray_trace.errors import SpoolError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Background"]
 
 _ADOPTION_SECONDS = 30.0  # what a dead process left is on its way within this time; a look costs three listings
+_ADOPTING_SECONDS = 0.1  # in one go, and between two: what hundreds of dead left must not keep all else waiting
 _ATTENDED_SECONDS = 0.2  # between looks while batches fill; some thousand records come meanwhile, a few journals
 _RING = b"!"  # there is something to do now
 _STIR = b"."  # something began that may run long
@@ -64,6 +65,7 @@ class Background:
                 self._report,
             )
         self._next_adoption = 0.0
+        self._adopting: Iterator[list[Item]] = iter(())
         self._sending: Sending | None = None
         self._heard = asyncio.Event()
         self._is_rung = False
@@ -188,20 +190,29 @@ class Background:
 
     def _adopt_if_due(self) -> None:
         now = time.monotonic()
-        if self._adopter is None or self._pipeline.disk is None or now < self._next_adoption:
-            return
-        self._next_adoption = now + _ADOPTION_SECONDS
+        if now >= self._next_adoption:
+            self._next_adoption = now + _ADOPTION_SECONDS
+            self._adopting = self._found_dead()
+        for items in self._adopting:
+            self._add(items)
+            self._quota.inherit(items)
+            self._pipeline.reporter.trace(f"adopted {len(items)} files of a process that is gone")
+            if time.monotonic() > now + _ADOPTING_SECONDS:
+                asyncio.get_running_loop().call_later(_ADOPTING_SECONDS, self._heard.set)
+                return
+
+    def _found_dead(self) -> Iterator[list[Item]]:
+        """Return what the dead left, to be taken over as it is asked for."""
+        if self._adopter is None or self._pipeline.disk is None:
+            return iter(())
         try:
             self._pipeline.disk.renew_lock()
         except SpoolError as error:
             self._report(f"{error}; it is tried again later")
-            return
+            return iter(())
         if self._notes is None or self._notes.is_complete:
             self._pipeline.former.release()
-        for items in self._adopter.adopt(self._may_take):
-            self._add(items)
-            self._quota.inherit(items)
-            self._pipeline.reporter.trace(f"adopted {len(items)} files of a process that is gone")
+        return self._adopter.adopt(self._may_take)
 
     def _may_take(self, size: int) -> bool:
         """Tell whether to take over so much; what has no room at all is sent when nothing else is left to send."""

@@ -4,7 +4,8 @@ import os
 
 from tests.trace.export.bench import assert_adds_up, part, step, wait_until
 from tests.trace.export.scripted_server import Reply, ScriptedServer
-from xray_trace.export.spool_name import SpoolName
+from xray_trace.export.batch import batch_body
+from xray_trace.export.spool_name import BATCH, SpoolName
 
 SMALL = {"max_spool_bytes": 1_000_000}  # the least that the settings allow
 
@@ -122,3 +123,19 @@ def test_over_the_quota_what_the_dead_left_makes_room_for_what_is_recorded(bench
     assert found.snapshot().pending == 0
     assert held <= size  # it grew by nothing
     assert {f"own-{number}" for number in range(170, 200)} <= set(steps(server))
+
+
+def test_the_first_of_what_many_left_is_sent_before_the_last_is_taken_over(bench, server):
+    config = bench.config()
+    (bench.spool_dir / "events").mkdir(parents=True)
+    for number in range(400):
+        name = SpoolName(config.destination, f"{number:016x}" + "d" * 16, 1, 0, BATCH)
+        (bench.spool_dir / str(name)).write_bytes(batch_body([b'{"type":"step","stepId":"%d","traceId":"t"}' % number]))
+    not_taken_over = []
+    server.ingest.append(Reply(before=lambda: not_taken_over.extend(bench.files(f"events/*{'d' * 16}*"))))
+    exporter, stats = bench.exporter()
+    exporter.resume()
+    wait_until(lambda: stats.snapshot().delivered == 400, 60.0, what="the sending of all")
+    assert len(not_taken_over) > 0
+    assert len(steps(server)) == 400
+    assert_adds_up(stats)
