@@ -85,10 +85,18 @@ class Adopter:
                 lock.release()
         except SpoolError as error:
             self._packer.expander.forget()
+            self._leave(owners)
             self._report(f"{error}; the rest of what that program left is looked at again later")
         finally:
             for lock in locks:
                 lock.close()
+
+    def _leave(self, owners: list[str]) -> None:
+        """Count no more what was packed, but is left to the next look or to another program."""
+        for name in self._storage.names():
+            parsed = SpoolName.parse(name)
+            if parsed is not None and parsed.owner in owners:
+                self._storage.leave(name)
 
     def _take_over_all(self, owners: list[str]) -> None:
         """Take everything; what an adopter that was killed had half written goes first, being in the way.
@@ -174,11 +182,11 @@ class Adopter:
     def _take_blob(self, name: str) -> None:
         with self._storage.open(name) as file:
             header, offset = read_header(file)
-        if self._storage.size_bytes(name) != offset + header.size_bytes:
+        own = msgspec.structs.replace(header, owner=self._storage.owner)
+        if not own.fits(offset) or self._storage.size_bytes(name) != offset + header.size_bytes:
             self._storage.remove(name)
             self._count_lost(1, "a value in the spool was damaged")
             return
-        own = msgspec.structs.replace(header, owner=self._storage.owner)
         self._storage.patch(name, own.line(offset))
         self._storage.take_over(name, name)
         self._own(Item(name, is_blob=True, events=1))

@@ -167,6 +167,10 @@ class DiskStorage(StorageAdapter):
         self._account(old, None)  # ours already, if a journal of the dead owner was packed under that name
         self._account(new, size)
 
+    def leave(self, name: str) -> None:
+        """Count a file no more that stays with the owner whose name it has."""
+        self._account(name, None)
+
     @contextlib.contextmanager
     def without_limit(self) -> Iterator[None]:
         """Refuse nothing while the block runs, whoever writes."""

@@ -11,9 +11,10 @@ import pytest
 from tests.trace.export.bench import assert_adds_up, finished, part, step, wait_until
 from tests.trace.export.scripted_server import Reply, ScriptedServer
 from xray_trace.config import Config
-from xray_trace.events import Record
+from xray_trace.events import Record, encode_record
 from xray_trace.export.batch import batch_body
 from xray_trace.export.expander import Expander
+from xray_trace.export.frames import to_frame
 from xray_trace.export.running_note import RunningNote
 from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, RUNNING, SpoolName, blob_name
 
@@ -425,3 +426,34 @@ def test_a_late_value_whose_notice_is_damaged_is_counted_as_lost(bench, server):
     leave(bench, LATE, b"{nothing")
     assert recovered(bench) == {"adopted": 1, "the notice of a large value was damaged": 1}
     assert bench.files("*/*.late") == []
+
+
+def test_a_blob_whose_header_has_no_room_for_a_new_owner_is_counted_as_damaged(bench, server):
+    leave(bench, BATCH, batch_body([event("s")]))
+    header = {"destination": bench.config().destination, "owner": DEAD, "dataId": "x", "traceId": "t", "key": "k"}
+    header |= {"contentType": "text/plain", "metadata": {}, "sha256": "", "sizeBytes": 1}
+    content = json.dumps(header, separators=(",", ":")).encode() + b"\n1"
+    (bench.spool_dir / blob_name("x")).write_bytes(content)
+    assert recovered(bench) == {"adopted": 2, "a value in the spool was damaged": 1}
+    assert steps(server) == ["s"]
+    assert bench.files("data/*") == []
+
+
+def test_what_is_left_to_another_after_all_takes_no_room(bench, server):
+    for sequence, size in ((1, 100), (2, 60_000)):
+        payload = encode_record(step(f"s{sequence}", part(b"1" * size)))
+        leave(bench, JOURNAL, to_frame(payload), sequence)
+    program = bench.program(
+        f"""
+        import resource
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+        exporter.resume()
+        exporter.flush(20)
+        disk = exporter._pipeline.disk
+        left = [path.stat().st_size for path in Path(config.spool_dir).glob("events/*{DEAD}*.json")]
+        print(len(left), disk.used_bytes)
+        """,
+        inline_max_bytes=100_000,
+    )
+    assert finished(program).split() == ["1", "0"]
