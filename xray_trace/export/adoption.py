@@ -1,7 +1,6 @@
 """Adopter: brings to the server what programs left that are gone."""
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -11,13 +10,16 @@ from xray_trace.export.batch_packer import BatchPacker
 from xray_trace.export.blob_header import read_header
 from xray_trace.export.dead_notes import DeadNotes
 from xray_trace.export.disk_storage import DiskStorage
+from xray_trace.export.drop_notices import DropNotices
 from xray_trace.export.expander import lost_value_event
+from xray_trace.export.families import Families
 from xray_trace.export.frames import unframe
 from xray_trace.export.intake import LateNotice
 from xray_trace.export.item import Item
 from xray_trace.export.ownership import OwnerLock
 from xray_trace.export.spool_listing import listed_blobs, listed_names
-from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, LOCK, REJECTED, RUNNING, STAGED, SpoolName, process_of
+from xray_trace.export.spool_name import BATCH, DROPS, JOURNAL, LATE, REJECTED, RUNNING, STAGED, TEMPORARY, SpoolName
+from xray_trace.guard import Guard
 from xray_trace.stats import Stats
 
 __all__ = ["Adopter"]
@@ -30,91 +32,71 @@ class Adopter:
     dies on the way leaves the rest to the next.
     """
 
-    def __init__(self, storage: DiskStorage, packer: BatchPacker, stats: Stats, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        storage: DiskStorage,
+        packer: BatchPacker,
+        stats: Stats,
+        former_owners: set[str],
+        notices: DropNotices,
+        guard: Guard,
+        report: Callable[[str], None],
+    ) -> None:
+        """Know `former_owners` as those that this program itself was before: what they recorded is counted already."""
         self._storage = storage
         self._packer = packer
         self._stats = stats
+        self._notices = notices
+        self._guard = guard
         self._report = report
-        self.former_owners: set[str] = set()
-        """Owners that this program itself was before: what they recorded is counted already."""
+        self._families = Families(storage, former_owners)
+        self._former_owners = former_owners
+        self.has_left = False
+        """Whether the last look found something that has to wait until there is room for it."""
         self._is_former = False
         self._items: list[Item] = []
 
-    def adopt(self) -> Iterator[list[Item]]:
-        """Yield, for each dead process, the items that are ours now; who began first comes first, as in the quota."""
-        for owners in self._families():
-            locks = self._inherit(owners)
+    def adopt(self, may_take: Callable[[int], bool]) -> Iterator[list[Item]]:
+        """Yield, for each dead process, the items that are ours now; who began first comes first, as in the quota.
+
+        `may_take` says of how many bytes a process left whether they may become ours now. Where it says no, they
+        and all that follows stay as they are.
+        """
+        self.has_left = False
+        for family in self._families.listed():
+            locks = self._families.inherit(family)
             if not locks:
                 continue
-            try:
-                self._take_over_all(owners)
-                for lock in locks:
-                    lock.release()
-            except SpoolError as error:
+            if not may_take(family.bytes):
+                self.has_left = True
                 for lock in locks:
                     lock.close()
-                self._packer.expander.forget()
-                self._report(f"{error}; the rest of what that program left is looked at again later")
+                return
+            with self._guard.around("taking over what a dead process left"):
+                self._take_over_with(locks, family.owners)
             items, self._items = self._items, []
             yield items
 
-    def _families(self) -> list[list[str]]:
-        """Return the owners that are taken over together, or not at all.
-
-        Where a process left notes of what ran, that is all its owners: a step may have been noted under the name
-        that the process had before a shutdown, and have ended under the next.
-        """
-        noted = {process_of(owner) for owner in self._noted_owners()} - {process_of(self._storage.owner)}
-        families: dict[str, list[str]] = {}
-        for owner in sorted(self._other_owners(), key=self._began):
-            process = process_of(owner)
-            families.setdefault(process if process in noted else owner, []).append(owner)
-        return list(families.values())
-
-    def _inherit(self, owners: list[str]) -> list[OwnerLock]:
-        """Take the locks of all owners, or none where one of them lives or is somebody else's already."""
-        locks: list[OwnerLock] = []
-        for owner in sorted(owners):  # in one order for all: of two adopters the first gets all
-            lock = OwnerLock.inherit(self._lock_path(owner))
-            if lock is None:
-                break
-            locks.append(lock)
-        if len(locks) == len(owners) and self._may_settle(owners):
-            return locks
-        for lock in locks:
-            lock.close()
-        return []
-
-    def _may_settle(self, owners: list[str]) -> bool:
-        """Tell whether notes of these owners could be believed; asked when nobody can change what they left any more.
-
-        They cannot where their process goes on under a name that we had not seen: it gave up the former one after it
-        took the new. Nor can notes of our own process, unless they are this exporter's, which has newer ones.
-        """
-        process, noted = process_of(owners[0]), self._noted_owners()
-        if process == process_of(self._storage.owner):
-            return owners[0] in self.former_owners or owners[0] not in noted
-        family = {owner for owner in self._other_owners() if process_of(owner) == process}
-        return family <= set(owners) or noted.isdisjoint(family)
-
-    def _noted_owners(self) -> set[str]:
-        return {name.owner for name in listed_names(self._storage.directory) if name.suffix == RUNNING}
-
-    def _other_owners(self) -> set[str]:
-        directory, destination, own = self._storage.directory, self._storage.destination, self._storage.owner
-        owners = {name.owner for name in listed_names(directory) if name.destination == destination}
-        owners |= {blob.owner for _, blob in listed_blobs(directory) if blob.destination == destination}
-        return owners - {own}
-
-    def _lock_path(self, owner: str) -> Path:
-        return self._storage.directory / str(SpoolName(self._storage.destination, owner, 0, 0, LOCK))
-
-    def _began(self, owner: str) -> float:
-        """Return when the owner made its lock, which nobody writes to; long ago if it is not there."""
+    def _take_over_with(self, locks: list[OwnerLock], owners: list[str]) -> None:
         try:
-            return self._lock_path(owner).lstat().st_mtime
-        except OSError:
-            return 0.0
+            with self._storage.without_limit():  # what is taken over lies on the disk already
+                self._take_over_all(owners)
+            for lock in locks:
+                lock.release()
+        except SpoolError as error:
+            self._packer.expander.forget()
+            self._leave(owners)
+            self._report(f"{error}; the rest of what that program left is looked at again later")
+        finally:
+            for lock in locks:
+                lock.close()
+
+    def _leave(self, owners: list[str]) -> None:
+        """Count no more what was packed, but is left to the next look or to another program."""
+        for name in self._storage.names():
+            parsed = SpoolName.parse(name)
+            if parsed is not None and parsed.owner in owners:
+                self._storage.leave(name)
 
     def _take_over_all(self, owners: list[str]) -> None:
         """Take everything; what an adopter that was killed had half written goes first, being in the way.
@@ -124,14 +106,14 @@ class Adopter:
         adopter that is killed has taken no batch away as long as there is a note.
         """
         for owner in owners:
-            self._is_former = owner in self.former_owners
+            self._is_former = owner in self._former_owners
             self._remove_temporary(owner)
             for journal in self._names(owner, JOURNAL):
                 payloads = unframe(self._storage.read(str(journal)), damaged=True)
                 self._pack(journal, payloads, [journal])
         self._settle_notes(owners)
         for owner in owners:
-            self._is_former = owner in self.former_owners
+            self._is_former = owner in self._former_owners
             self._take_over(owner)
 
     def _take_over(self, owner: str) -> None:
@@ -141,14 +123,17 @@ class Adopter:
             self._take_blob(blob)
         for late in self._names(owner, LATE):
             self._tell_of_lost_value(str(late))
+        for drops in self._names(owner, DROPS):
+            own_name = self._storage.new_name(DROPS)
+            self._storage.take_over(str(drops), own_name)
+            self._notices.inherit(own_name)
         for rejected in self._names(owner, REJECTED):
             self._storage.take_over(str(rejected), self._storage.new_name(REJECTED))
         for staged in self._names(owner, STAGED):
             self._storage.remove(str(staged))
 
     def _names(self, owner: str, suffix: str) -> list[SpoolName]:
-        found = listed_names(self._storage.directory)
-        return sorted(name for name in found if (name.owner, name.suffix) == (owner, suffix))
+        return sorted(name for name in listed_names(self._storage.directory, owner) if name.suffix == suffix)
 
     def _blobs(self, owner: str) -> list[str]:
         """Return the owner's blobs, and those that became ours when a record naming them was packed again."""
@@ -197,11 +182,11 @@ class Adopter:
     def _take_blob(self, name: str) -> None:
         with self._storage.open(name) as file:
             header, offset = read_header(file)
-        if self._storage.size_bytes(name) != offset + header.size_bytes:
+        own = msgspec.structs.replace(header, owner=self._storage.owner)
+        if not own.fits(offset) or self._storage.size_bytes(name) != offset + header.size_bytes:
             self._storage.remove(name)
             self._count_lost(1, "a value in the spool was damaged")
             return
-        own = msgspec.structs.replace(header, owner=self._storage.owner)
         self._storage.patch(name, own.line(offset))
         self._storage.take_over(name, name)
         self._own(Item(name, is_blob=True, events=1))
@@ -212,6 +197,7 @@ class Adopter:
             notice = msgspec.json.decode(self._storage.read(name), type=LateNotice)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             self._storage.remove(name)
+            self._count_lost(1, "the notice of a large value was damaged")
             return
         if not self._packer.expander.has_seen(notice.data_id):
             sentence = "the process ended before this value was encoded"
@@ -237,7 +223,7 @@ class Adopter:
         self._report(f"{count} items of a program that is gone are lost: {reason}")
 
     def _remove_temporary(self, owner: str) -> None:
-        for path in self._storage.directory.glob(f"*/{self._storage.destination}-{owner}-*.tmp"):
+        for path in self._storage.directory.glob(f"*/{self._storage.destination}-{owner}-*{TEMPORARY}"):
             try:
                 path.unlink()
             except OSError as error:

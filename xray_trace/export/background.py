@@ -6,18 +6,20 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from xray_trace.errors import SpoolError
 from xray_trace.export.adoption import Adopter
 from xray_trace.export.batch_packer import BatchPacker
+from xray_trace.export.drop_notices import DropNotices
 from xray_trace.export.item import Item
 from xray_trace.export.journal import Journal, SealedJournal
 from xray_trace.export.ledger import Ledger
 from xray_trace.export.loading import load_module
 from xray_trace.export.outbox import Outbox
 from xray_trace.export.pipeline import Pipeline
+from xray_trace.export.quota import Quota
 from xray_trace.guard import from_signal_handler
 
 if TYPE_CHECKING:
@@ -26,9 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["Background"]
 
 _ADOPTION_SECONDS = 30.0  # what a dead process left is on its way within this time; a look costs three listings
+_ADOPTING_SECONDS = 0.1  # in one go, and between two: what hundreds of dead left must not keep all else waiting
 _ATTENDED_SECONDS = 0.2  # between looks while batches fill; some thousand records come meanwhile, a few journals
 _RING = b"!"  # there is something to do now
 _STIR = b"."  # something began that may run long
+_PAIRS_NEEDED = 3  # of descriptors: the loop opens three, the bell has two
 _RINGS_AT_ONCE = 4096  # bytes; more than come while the loop is busy
 
 
@@ -43,15 +47,25 @@ class Background:
         self._report = pipeline.reporter.report
         self._ledger = Ledger(pipeline.storage, pipeline.stats, pipeline.reporter)
         self._notes = pipeline.notes
-        self._outbox = Outbox()
+        self._notices = DropNotices(pipeline.storage, pipeline.stats)
+        self._outbox = Outbox(self._take_what_was_left)
+        self._quota = Quota(pipeline.config.max_spool_bytes, pipeline.storage)
         self._packer = BatchPacker(pipeline.storage, self._make_room, pipeline.config.inline_max_bytes)
         self._adopter: Adopter | None = None
         if pipeline.disk is not None:
             # on the disk alone: what a dead process left there is safer than what memory holds
             packer = BatchPacker(pipeline.disk, self._make_room, pipeline.config.inline_max_bytes)
-            self._adopter = Adopter(pipeline.disk, packer, pipeline.stats, self._report)
-            self._adopter.former_owners = pipeline.former.names
+            self._adopter = Adopter(
+                pipeline.disk,
+                packer,
+                pipeline.stats,
+                pipeline.former.names,
+                self._notices,
+                pipeline.guard,
+                self._report,
+            )
         self._next_adoption = 0.0
+        self._adopting: Iterator[list[Item]] = iter(())
         self._sending: Sending | None = None
         self._heard = asyncio.Event()
         self._is_rung = False
@@ -59,7 +73,8 @@ class Background:
         self._flushing: set[asyncio.Task[None]] = set()
 
     def run(self) -> None:
-        """Work until the pipeline is stopped."""
+        """Work until the pipeline is stopped; raises OSError at once where the program has all descriptors in use."""
+        _try_descriptors()
         asyncio.run(self._work(), debug=False)  # the program's PYTHONASYNCIODEBUG is about its own loops
 
     async def _work(self) -> None:
@@ -67,6 +82,7 @@ class Background:
         with hearing, ringing:
             hearing.setblocking(False)
             ringing.setblocking(False)
+            self._pipeline.has_begun = True
             hearer = asyncio.create_task(self._hear(hearing))
             self._pipeline.doorbell.connect(lambda: _send(ringing, _RING))
             await self._work_until_stopped(lambda: _send(ringing, _STIR))
@@ -109,6 +125,7 @@ class Background:
                 await asyncio.wait_for(self._heard.wait(), min(left, rest))
             self._heard.clear()
             self._look()
+            self._adopt()
         self._is_rung = False
 
     async def _end(self) -> None:
@@ -118,11 +135,15 @@ class Background:
             with self._guard.around("closing connections"):
                 await self._sending.close()
         self._pack()
+        with self._guard.around("making room in the spool"):
+            if self._quota.inherited_bytes:  # or it would grow with each program that starts and ends
+                self._make_room()
         if self._notes is not None:
             with self._guard.around("looking at what runs"):
                 self._notes.look()
         with self._guard.around("counting what ends with us"):
             self._ledger.ended(self._outbox.kept())
+        self._keep_notices()
         self._pipeline.reporter.write()
 
     def _look(self) -> None:
@@ -133,8 +154,7 @@ class Background:
 
     def _tend(self) -> None:
         """Do everything that is due besides packing; one part's error does not keep the next from its turn."""
-        with self._guard.around("adopting what a dead process left"):
-            self._adopt_if_due()
+        self._adopt()
         with self._guard.around("making room in the spool"):
             self._make_room()
         with self._guard.around("preparing the next journal"), contextlib.suppress(SpoolError):
@@ -142,6 +162,7 @@ class Background:
                 self._pipeline.queue.prepare()
         with self._guard.around("starting to send"):
             self._start_sending()
+        self._keep_notices()
         with self._guard.around("writing to the log"):
             self._pipeline.reporter.write()
 
@@ -163,17 +184,46 @@ class Background:
         self._add(items)
         self._pipeline.reporter.trace(f"packed {packed.expanded} items of {journal.name}")
 
+    def _adopt(self) -> None:
+        """Look for what dead processes left, if it is time."""
+        with self._guard.around("adopting what a dead process left"):
+            self._adopt_if_due()
+
     def _adopt_if_due(self) -> None:
         now = time.monotonic()
-        if self._adopter is None or self._pipeline.disk is None or now < self._next_adoption:
-            return
-        self._next_adoption = now + _ADOPTION_SECONDS
-        self._pipeline.disk.renew_lock()
+        if now >= self._next_adoption:
+            self._next_adoption = now + _ADOPTION_SECONDS
+            self._adopting = self._found_dead()
+        for items in self._adopting:
+            self._add(items)
+            self._quota.inherit(items)
+            self._pipeline.reporter.trace(f"adopted {len(items)} files of a process that is gone")
+            if time.monotonic() > now + _ADOPTING_SECONDS:
+                asyncio.get_running_loop().call_later(_ADOPTING_SECONDS, self._heard.set)
+                return
+
+    def _found_dead(self) -> Iterator[list[Item]]:
+        """Return what the dead left, to be taken over as it is asked for."""
+        if self._adopter is None or self._pipeline.disk is None:
+            return iter(())
+        try:
+            self._pipeline.disk.renew_lock()
+        except SpoolError as error:
+            self._report(f"{error}; it is tried again later")
+            return iter(())
         if self._notes is None or self._notes.is_complete:
             self._pipeline.former.release()
-        for items in self._adopter.adopt():
-            self._add(items)
-            self._pipeline.reporter.trace(f"adopted {len(items)} files of a process that is gone")
+        return self._adopter.adopt(self._may_take)
+
+    def _may_take(self, size: int) -> bool:
+        """Tell whether to take over so much; what has no room at all is sent when nothing else is left to send."""
+        return not self._pipeline.is_stopping and (self._quota.has_room_for(size) or self._outbox.is_empty())
+
+    def _take_what_was_left(self) -> None:
+        """Look again now for what the dead left, where the last look found more than there was room for."""
+        if self._adopter is not None and self._adopter.has_left:
+            self._next_adoption = 0.0
+            self._heard.set()
 
     def _add(self, items: list[Item]) -> None:
         for item in items:
@@ -182,7 +232,8 @@ class Background:
     def _make_room(self) -> bool:
         """Take the oldest out until the settings' limit is kept; tell whether anything was."""
         made_room = False
-        while self._storage.used_bytes > self._pipeline.config.max_spool_bytes:
+        is_away = self._sending is not None and self._sending.is_away()
+        while self._quota.is_exceeded(is_away=is_away, is_last=self._pipeline.is_stopping):
             rejected = next((name for name in self._storage.names() if name.startswith("rejected/")), None)
             if rejected is not None:
                 self._storage.remove(rejected)  # counted when it was rejected
@@ -195,12 +246,16 @@ class Background:
         return made_room
 
     def _start_sending(self) -> None:
-        if self._sending is not None or (self._outbox.is_empty(blobs=False) and self._outbox.is_empty(blobs=True)):
+        if self._sending is not None or self._outbox.is_empty():
             return
         module = load_module("xray_trace.export.sending")
         self._sending = module.Sending(
-            self._pipeline.config, self._storage, self._outbox, self._ledger, self._stats, self._guard, self._report
+            self._pipeline.config, self._storage, self._outbox, self._ledger, self._notices, self._guard, self._report
         )
+
+    def _keep_notices(self) -> None:
+        with self._guard.around("keeping what is lost"), contextlib.suppress(SpoolError):
+            self._notices.keep()
 
     def _taken_flushes(self) -> list[threading.Event]:
         flushes = self._pipeline.flushes
@@ -219,6 +274,14 @@ class Background:
         finally:
             self._pipeline.reporter.write()
             done.set()
+
+
+def _try_descriptors() -> None:
+    """Open as many as the event loop and the bell need; a loop that is half made when one is missing prints so."""
+    with contextlib.ExitStack() as opened:
+        for _ in range(_PAIRS_NEEDED):
+            for end in socket.socketpair():
+                opened.enter_context(end)
 
 
 def _send(ringing: socket.socket, signal: bytes) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from xray_trace.errors import SpoolError, SpoolFullError
-from xray_trace.events import decode_record
+from xray_trace.events import Record, decode_record
 from xray_trace.export.batch import batch_body, split_batches
 from xray_trace.export.blob_shelf import BlobShelf
 from xray_trace.export.expander import Expander
@@ -24,7 +24,7 @@ class Packed(NamedTuple):
     staged: list[str]
     """Files that can go when the journal does."""
     own_events: int
-    """Records that carried an event of their own: what the caller counted, if it is this program."""
+    """Records that carried an event of their own, or cannot be read: what the caller counted, if it is this program."""
     expanded: int
     """Events and blobs that were made."""
     damaged: int
@@ -74,10 +74,11 @@ class BatchPacker:
         events: list[bytes] = []
         own_events = damaged = 0
         for payload in payloads:
+            record = _decoded(payload)
+            own_events += record is None or bool(record.event)  # most have one; each was counted when it was put
             try:
-                record = decode_record(payload or b"")
-                own_events += bool(record.event)
-                events.extend(self.expander.expand(record))
+                events.extend(self.expander.expand(record) if record is not None else ())
+                damaged += record is None
             except (msgspec.MsgspecError, ValueError, TypeError):
                 damaged += 1
             except SpoolError:
@@ -93,3 +94,10 @@ class BatchPacker:
             if not self._make_room():
                 raise
             self._storage.write(name, *chunks)
+
+
+def _decoded(payload: bytes | None) -> Record | None:
+    try:
+        return decode_record(payload or b"")
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        return None

@@ -34,10 +34,13 @@ class BlobHeader(msgspec.Struct, rename="camel", frozen=True):
 
         Raises SpoolError if it is longer.
         """
-        text = msgspec.json.encode(self)
-        if len(text) >= length:
+        if not self.fits(length):
             raise SpoolError(f"the header of blob {self.data_id} does not fit the room that was left for it")
-        return text.ljust(length - 1) + b"\n"
+        return msgspec.json.encode(self).ljust(length - 1) + b"\n"
+
+    def fits(self, length: int) -> bool:
+        """Tell whether it can be a line of so many bytes."""
+        return len(msgspec.json.encode(self)) < length
 
 
 _decoder = msgspec.json.Decoder(BlobHeader)

@@ -45,6 +45,7 @@ class DiskStorage(StorageAdapter):
         self._owner_lock = OwnerLock.create(self._lock_path())
         self._sizes: dict[str, int] = {}
         self._used_bytes = 0
+        self._is_limited = True
         self._lock = threading.RLock()
 
     def is_durable(self, name: str) -> bool:
@@ -166,6 +167,19 @@ class DiskStorage(StorageAdapter):
         self._account(old, None)  # ours already, if a journal of the dead owner was packed under that name
         self._account(new, size)
 
+    def leave(self, name: str) -> None:
+        """Count a file no more that stays with the owner whose name it has."""
+        self._account(name, None)
+
+    @contextlib.contextmanager
+    def without_limit(self) -> Iterator[None]:
+        """Refuse nothing while the block runs, whoever writes."""
+        self._is_limited = False
+        try:
+            yield
+        finally:
+            self._is_limited = True
+
     def release(self) -> None:
         """Give up ownership; what is kept on disk is free for the next process. May be repeated."""
         self._owner_lock.release()
@@ -176,8 +190,12 @@ class DiskStorage(StorageAdapter):
         self._owner_lock.close()
 
     def renew_lock(self) -> None:
-        """Take the owner's lock again if somebody cleaned its file away: others would think this owner dead."""
+        """Take the owner's lock again if somebody cleaned its file away, or the whole directory.
+
+        Others would think this owner dead. Raises SpoolError if it cannot be taken.
+        """
         if not self._owner_lock.is_intact():
+            open_spool_directory(self.directory)
             self._owner_lock.close()
             self._owner_lock = OwnerLock.create(self._lock_path())
 
@@ -215,7 +233,7 @@ class DiskStorage(StorageAdapter):
             self._used_bytes += size
 
     def _refuse_more(self, size: int) -> None:
-        if self._used_bytes + size > self.limit_bytes:
+        if self._is_limited and self._used_bytes + size > self.limit_bytes:
             raise SpoolFullError(
                 f"the spool holds {self._used_bytes} of {self.limit_bytes} bytes; raise max_spool_bytes to keep more"
             )

@@ -6,13 +6,12 @@ from typing import Protocol
 from xray_trace.export.answer import Answer, Decision, Outcome, classify_ingest
 from xray_trace.export.batch import batch_body, batch_events
 from xray_trace.export.circuit import Circuit
-from xray_trace.export.drop_notice import drop_notice
+from xray_trace.export.drop_notices import DropNotices
 from xray_trace.export.item import Item
 from xray_trace.export.ledger import Ledger
 from xray_trace.export.outbox import Outbox
 from xray_trace.export.spool_name import BATCH
 from xray_trace.export.storage import StorageAdapter
-from xray_trace.stats import Stats
 
 __all__ = ["EventUploader", "Post"]
 
@@ -28,14 +27,14 @@ class EventUploader:
     """Sends batches; a batch's file goes only once the server has every event, or refused it."""
 
     def __init__(
-        self, storage: StorageAdapter, outbox: Outbox, post: Post, server: Circuit, ledger: Ledger, stats: Stats
+        self, storage: StorageAdapter, outbox: Outbox, post: Post, server: Circuit, ledger: Ledger, notices: DropNotices
     ) -> None:
         self._storage = storage
         self._outbox = outbox
         self._post = post
         self._server = server
         self._ledger = ledger
-        self._stats = stats
+        self._notices = notices
 
     async def send(self, item: Item) -> Decision:
         """Make one attempt and account for what came of it; see `Uploader`."""
@@ -45,8 +44,12 @@ class EventUploader:
         return outcome.decision
 
     async def _attempt(self, body: bytes) -> Outcome:
-        answer = await self._post("/api/v1/ingest", body, drop_notice(self._stats))
-        return Outcome(classify_ingest(answer), answer)
+        notice = self._notices.next()
+        answer = await self._post("/api/v1/ingest", body, notice.header)
+        outcome = Outcome(classify_ingest(answer), answer)
+        if outcome.decision is Decision.DONE:
+            self._notices.told(notice)
+        return outcome
 
     def _conclude(self, item: Item, body: bytes, outcome: Outcome) -> None:
         if outcome.decision is Decision.DONE:

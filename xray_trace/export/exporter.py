@@ -9,6 +9,7 @@ import xray_trace.export.ownership  # noqa: F401 - its fork hook has to run befo
 from xray_trace.config import Config
 from xray_trace.errors import QueueClosedError, SpoolError, SpoolFullError
 from xray_trace.events import LateValue, OpenScopes, Record
+from xray_trace.export.event_count import event_count
 from xray_trace.export.former_owners import FormerOwners
 from xray_trace.export.loading import load_module, prepare_loading
 from xray_trace.export.reporter import Reporter
@@ -171,8 +172,9 @@ class Exporter:
         return pipeline
 
     def _lose(self, reason: str, record: Record) -> None:
-        if record.event:
-            self._stats.drop(reason)
+        count = event_count(record)
+        self._stats.record(count - bool(record.event))
+        self._stats.drop(reason, count)
         self.report(f"a record is lost: {reason}")
 
     def _lose_value(self, reason: str) -> None:

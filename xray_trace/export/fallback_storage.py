@@ -26,6 +26,11 @@ class FallbackStorage(StorageAdapter):
         self._second = second
         self._report = report
 
+    def raise_limit(self, size: int) -> None:
+        """Keep so much more on disk from now on, or less."""
+        super().raise_limit(size)
+        self._first.raise_limit(size)
+
     def is_durable(self, name: str) -> bool:
         """Tell whether what lies under the name outlives the process."""
         return self._holder(name).is_durable(name)

@@ -13,13 +13,21 @@ from xray_trace.export.frames import unframe
 from xray_trace.export.ownership import IS_SUPPORTED, OwnerLock, is_alive
 from xray_trace.export.spool_directory import find_spool_directory
 from xray_trace.export.spool_listing import listed_blobs, listed_names
-from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, LOCK, REJECTED, RUNNING, STAGED, SpoolName
+from xray_trace.export.spool_name import BATCH, DROPS, JOURNAL, LATE, LOCK, REJECTED, RUNNING, STAGED, SpoolName
 from xray_trace.stats import FlushResult, Stats
 
 __all__ = ["SpoolEntry", "flush_spool", "purge", "spool_entries"]
 
 _PACKED_GROWTH = 4  # a journal that becomes batches lies there twice for a moment, and ids and names are written out
-_KINDS = {JOURNAL: "journal", BATCH: "batch", REJECTED: "rejected", STAGED: "staged", LATE: "late", RUNNING: "running"}
+_KINDS = {
+    JOURNAL: "journal",
+    BATCH: "batch",
+    REJECTED: "rejected",
+    STAGED: "staged",
+    LATE: "late",
+    RUNNING: "running",
+    DROPS: "drops",
+}
 
 
 class SpoolEntry(NamedTuple):
@@ -27,8 +35,8 @@ class SpoolEntry(NamedTuple):
 
     name: str
     kind: str
-    """`journal`, `batch`, `blob`, `staged` (a value on its way to be a blob), `late`, `rejected`, or `running` (what is
-    to be told of a step or trace if its process dies)."""
+    """`journal`, `batch`, `blob`, `staged` (a value on its way to be a blob), `late`, `rejected`, `running` (what is
+    to be told of a step or trace if its process dies), or `drops` (what was lost and the server was not told)."""
     destination: str
     bytes: int
     events: int

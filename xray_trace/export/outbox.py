@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 from xray_trace.export.backoff import Backoff
 from xray_trace.export.item import Item
@@ -16,7 +17,8 @@ class Outbox:
     the others. Ordered dictionaries, because taking the first of a plain one passes over all that were removed.
     """
 
-    def __init__(self, backoff: Backoff | None = None) -> None:
+    def __init__(self, when_empty: Callable[[], None], backoff: Backoff | None = None) -> None:
+        self._when_empty = when_empty
         self._backoff = backoff or Backoff()
         self._kept: OrderedDict[str, Item] = OrderedDict()  # by age, which is the order in which the quota takes them
         self._waiting: dict[bool, OrderedDict[str, Item]] = {True: OrderedDict(), False: OrderedDict()}
@@ -45,6 +47,8 @@ class Outbox:
         if self._kept.pop(item.name, None) is not None:
             self._left[item.is_blob] -= 1
         self._changed.set()
+        if not self._kept:
+            self._when_empty()
 
     def put_back(self, item: Item, *, failed: bool) -> None:
         """Let it wait again, behind the others; one that failed rests first."""
@@ -79,13 +83,13 @@ class Outbox:
         """Return all that is not delivered or lost, what is in flight included."""
         return list(self._kept.values())
 
-    def is_empty(self, *, blobs: bool) -> bool:
-        """Tell whether nothing of this kind waits, rests or is in flight."""
-        return not self._left[blobs]
+    def is_empty(self) -> bool:
+        """Tell whether nothing waits, rests or is in flight."""
+        return not self._kept
 
     async def emptied(self, *, blobs: bool) -> None:
         """Return once nothing of this kind waits, rests or is in flight."""
-        while not self.is_empty(blobs=blobs):
+        while self._left[blobs]:
             await self._wait_for_change()
 
     def _wait(self, item: Item) -> None:

@@ -27,6 +27,7 @@ from xray_trace.stats import Stats
 
 __all__ = ["Pipeline"]
 
+_RETRY_SECONDS = 1.0  # a program that has run out of descriptors may have some again; what is recorded waits
 _HEADROOM = 1.25  # of max_spool_bytes: what recording may take while the background still makes room
 
 
@@ -56,6 +57,9 @@ class Pipeline:
         self.notes = self._notes_of(running) if running is not None else None
         self.flushes: deque[threading.Event] = deque()
         self.is_stopping = False
+        self.has_begun = False
+        """Whether the background came to work. Where it cannot, for want of descriptors, it tries again."""
+        self._stopping = threading.Event()
         self._ended = threading.Event()
         self._has_thread = False
         self._thread_id: int | None = None
@@ -95,6 +99,7 @@ class Pipeline:
         A thread that is not done by then gives it up itself when it ends, or the end of the process does.
         """
         self.is_stopping = True
+        self._stopping.set()
         self.queue.close()
         self.intake.pool.close()
         if not self._has_thread:
@@ -115,14 +120,19 @@ class Pipeline:
     def _run(self) -> None:
         self._thread_id = threading.get_ident()
         try:
-            with self.guard.around("working in the background"):
-                load_module("xray_trace.export.background").Background(self).run()
+            self._work()
+            while not (self.has_begun or self._stopping.wait(_RETRY_SECONDS)):
+                self._work()
         finally:
             self.queue.close()  # had the thread ended by an error, the next record would begin anew
             self._release()
             self._ended.set()
             for done in list(self.flushes):
                 done.set()
+
+    def _work(self) -> None:
+        with self.guard.around("working in the background"):
+            load_module("xray_trace.export.background").Background(self).run()
 
     def _release(self) -> None:
         if self.notes is None or self.notes.is_empty():

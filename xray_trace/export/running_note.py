@@ -44,7 +44,10 @@ class RunningNote(NamedTuple):
     def decode(cls, content: bytes) -> "RunningNote":
         """Return what the file tells; raises ValueError or a MsgspecError if it is damaged."""
         payload = next(unframe(content[_SEEN_BYTES:], damaged=True), None)
-        return cls(float(content[:_SEEN_BYTES]), decode_record(payload or b""))
+        note = cls(float(content[:_SEEN_BYTES]), decode_record(payload or b""))
+        if end_of(note.closing.event) is None:
+            raise ValueError("it tells of no end")
+        return note
 
 
 def seen_line(seen_ms: float) -> bytes:

@@ -18,6 +18,7 @@ from xray_trace.clock import wall_seconds
 from xray_trace.errors import QueueClosedError, SpoolError, SpoolFullError
 from xray_trace.events import OpenScope, OpenScopes, Record
 from xray_trace.export.disk_storage import DiskStorage
+from xray_trace.export.event_count import event_count
 from xray_trace.export.intake import Intake
 from xray_trace.export.reporter import Reporter
 from xray_trace.export.running_note import RunningNote, seen_line
@@ -139,8 +140,9 @@ class RunningNotes:
         except QueueClosedError:
             return False  # shut down: the note alone tells of it
         except SpoolError as error:
-            self._stats.record_one()
-            self._stats.drop("the spool was full" if isinstance(error, SpoolFullError) else "the disk failed")
+            count = event_count(record)
+            self._stats.record(count)
+            self._stats.drop("the spool was full" if isinstance(error, SpoolFullError) else "the disk failed", count)
             return False
         self._stats.record_one()
         return True

@@ -8,6 +8,7 @@ from xray_trace.config import Config
 from xray_trace.export.backoff import Backoff
 from xray_trace.export.circuit import Circuit
 from xray_trace.export.data_uploader import DataUploader
+from xray_trace.export.drop_notices import DropNotices
 from xray_trace.export.event_uploader import EventUploader
 from xray_trace.export.lane import Lane
 from xray_trace.export.ledger import Ledger
@@ -15,7 +16,6 @@ from xray_trace.export.outbox import Outbox
 from xray_trace.export.storage import StorageAdapter
 from xray_trace.export.transport import Transport
 from xray_trace.guard import Guard
-from xray_trace.stats import Stats
 
 __all__ = ["Sending"]
 
@@ -33,7 +33,7 @@ class Sending:
         storage: StorageAdapter,
         outbox: Outbox,
         ledger: Ledger,
-        stats: Stats,
+        notices: DropNotices,
         guard: Guard,
         report: Callable[[str], None],
     ) -> None:
@@ -42,12 +42,16 @@ class Sending:
         self._transport = Transport(config)
         self._server = Circuit("the server", config.max_attempts, report, Backoff())
         self._store = Circuit("the store of large values", config.max_attempts, report, Backoff())
-        events = EventUploader(storage, outbox, self._transport.post_packed, self._server, ledger, stats)
+        events = EventUploader(storage, outbox, self._transport.post_packed, self._server, ledger, notices)
         data = DataUploader(storage, self._transport, self._server, self._store, ledger)
         batch_lane = Lane(outbox, ledger, events, blobs=False)
         blob_lane = Lane(outbox, ledger, data, blobs=True)
         lanes = [batch_lane] * _PARALLEL_BATCHES + [blob_lane] * _PARALLEL_BLOBS
         self._tasks = [asyncio.create_task(self._repeat(lane.send_next)) for lane in lanes]
+
+    def is_away(self) -> bool:
+        """Tell whether sending failed so often that only one attempt at a time is made, now and then."""
+        return self._server.stalled.is_set() or self._store.stalled.is_set()
 
     async def settled(self) -> None:
         """Try at once whatever rests, and return when all is sent or there is no sense in going on now."""

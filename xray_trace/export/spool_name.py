@@ -8,6 +8,7 @@ from xray_trace.ids import PROCESS_DIGITS
 __all__ = [
     "BATCH",
     "BLOB",
+    "DROPS",
     "JOURNAL",
     "LATE",
     "LOCK",
@@ -18,6 +19,7 @@ __all__ = [
     "SpoolName",
     "blob_name",
     "is_blob_name",
+    "is_owner",
     "process_of",
 ]
 
@@ -27,6 +29,7 @@ BLOB = ".data.bin"
 STAGED = ".staged"
 LATE = ".late"
 RUNNING = ".running"
+DROPS = ".drops"
 LOCK = ".lock"
 REJECTED = ".rejected"
 TEMPORARY = ".tmp"
@@ -35,6 +38,7 @@ FOLDERS = {
     JOURNAL: "events",
     BATCH: "events",
     RUNNING: "events",
+    DROPS: "events",
     LOCK: "events",
     STAGED: "data",
     LATE: "data",
@@ -45,6 +49,7 @@ _PATTERN = re.compile(
     r"(?P<folder>events|data|rejected)/(?P<destination>[0-9a-f]{16})-(?P<owner>[0-9a-f]{32})"
     r"(?:-(?P<sequence>[0-9]{8,18})(?:\.(?P<part>[0-9]{1,9}))?)?(?P<suffix>(?:\.[a-z]+)+)"
 )
+_OWNER_PATTERN = re.compile(r"[0-9a-f]{32}")
 _BLOB_PATTERN = re.compile(r"data/[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}\.data\.bin")
 
 
@@ -70,8 +75,14 @@ class SpoolName(NamedTuple):
         found = _PATTERN.fullmatch(name)
         if found is None:
             return None
-        suffix = found["suffix"]
-        return cls(found["destination"], found["owner"], int(found["sequence"] or 0), int(found["part"] or 0), suffix)
+        suffix, sequence, part = found["suffix"], int(found["sequence"] or 0), int(found["part"] or 0)
+        parsed = cls(found["destination"], found["owner"], sequence, part, suffix)
+        return parsed if suffix not in FOLDERS or str(parsed) == name else None  # else it would be sought elsewhere
+
+
+def is_owner(text: str) -> bool:
+    """Tell whether an owner may be called so; a file's content may say anything."""
+    return _OWNER_PATTERN.fullmatch(text) is not None
 
 
 def process_of(owner: str) -> str:

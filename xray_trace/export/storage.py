@@ -30,6 +30,10 @@ class StorageAdapter(ABC):
         """Return a name that nobody has used."""
         return str(SpoolName(self.destination, self.owner, self._next_sequence(), 0, suffix))
 
+    def raise_limit(self, size: int) -> None:
+        """Keep so much more from now on, or less."""
+        self.limit_bytes += size
+
     @abstractmethod
     def is_durable(self, name: str) -> bool:
         """Tell whether what lies under the name outlives the process."""

@@ -1,7 +1,14 @@
 """The statistics say what is so: what they call pending lies in the spool, and what they call delivered was taken."""
 
-from tests.trace.export.bench import finished
+import os
+import shutil
+
+import msgspec
+
+from tests.trace.export.bench import assert_adds_up, finished, part, step, wait_until
 from tests.trace.export.scripted_server import Reply
+from xray_trace.events import Record
+from xray_trace.export import background
 
 LOOKING = """
 from xray_trace.export.inspection import spool_entries
@@ -148,3 +155,45 @@ print(now.recorded, now.delivered, now.pending, sum(now.dropped.values()))
 """
     )
     assert finished(program).splitlines() == ["interrupted", "2 1 0 1"]
+
+
+def test_a_refused_record_counts_as_all_the_events_that_it_would_have_become(bench, server):
+    exporter, stats = bench.exporter(max_spool_bytes=1_000_000)
+    parts = [part(os.urandom(250_000), str(number)) for number in range(6)]  # together they are over the limit
+    exporter.put(step("s", *parts, msgspec.structs.replace(parts[0], key="again", role="output")))
+    assert (stats.snapshot().recorded, stats.snapshot().dropped) == (7, {"the spool was full": 7})
+    exporter.put(Record("trace", b"", parts))
+    assert (stats.snapshot().recorded, stats.snapshot().dropped) == (13, {"the spool was full": 13})
+    exporter.put(step("kept", part(b"1"), part(b"2"), part(b"1")))
+    exporter.flush(20)
+    assert_adds_up(stats)
+    assert (stats.snapshot().recorded, stats.snapshot().delivered) == (16, 3)
+
+
+def test_records_whose_journal_somebody_removed_are_counted_once_and_pend_no_more(bench, server):
+    exporter, stats = bench.exporter(batch_interval_seconds=60.0)
+    for number in range(20):
+        exporter.put(step(f"s{number}"))
+    for name in bench.files("events/*.open"):
+        (bench.spool_dir / name).unlink()
+    exporter.flush(20)
+    now = stats.snapshot()
+    assert (now.recorded, now.pending, sum(now.dropped.values())) == (20, 0, 20)
+
+
+def test_what_is_recorded_after_somebody_removed_the_spool_lies_on_disk_again_before_long(bench, server, monkeypatch):
+    monkeypatch.setattr(background, "_ADOPTION_SECONDS", 0.05)
+    exporter, stats = bench.exporter(batch_interval_seconds=0.05)
+    exporter.put(step("before"))
+    exporter.flush(20)
+    shutil.rmtree(bench.spool_dir)
+    wait_until(lambda: bench.files("events/*.lock"), what="the spool's return")
+    server.always = Reply(503)
+    for number in range(5):
+        exporter.put(step(f"after-{number}"))
+        exporter.flush(20)
+    assert bench.files("events/*.events.json") != []
+    server.always = None
+    exporter.flush(20)
+    assert "after-4" in [event["stepId"] for event in server.accepted]
+    assert_adds_up(stats)

@@ -337,3 +337,33 @@ def test_a_spool_that_large_values_fill_at_once_is_free_again_when_they_are_sent
     assert (result.pending, result.dropped) == (0, first.dropped)
     assert steps(server)[-1] == "after"
     assert_adds_up(stats)
+
+
+@pytest.mark.parametrize("first", ["", "exporter.put(step('warm')); exporter.shutdown(20)"])
+def test_what_is_recorded_while_no_file_can_be_opened_is_sent_once_one_can(bench, server, first):
+    program = bench.program(
+        f"""
+        import resource
+        {first}
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        held = []
+        try:
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        except OSError:
+            pass
+        for number in range(50):
+            exporter.put(step(f"s{{number}}"))
+        exporter.flush(0.2)
+        for descriptor in held:
+            os.close(descriptor)
+        deadline = time.monotonic() + 20
+        while stats.snapshot().pending and time.monotonic() < deadline:
+            exporter.flush(1)
+        now = stats.snapshot()
+        print(now.pending, sum(now.dropped.values()))
+        """
+    )
+    assert finished(program).strip() == "0 0"
+    assert {f"s{number}" for number in range(50)} <= {event["stepId"] for event in server.accepted}

@@ -8,12 +8,15 @@ import threading
 
 import pytest
 
-from tests.trace.export.bench import assert_adds_up, finished, step, wait_until
+from tests.trace.export.bench import assert_adds_up, finished, part, step, wait_until
 from tests.trace.export.scripted_server import Reply, ScriptedServer
 from xray_trace.config import Config
+from xray_trace.events import Record, encode_record
 from xray_trace.export.batch import batch_body
 from xray_trace.export.expander import Expander
-from xray_trace.export.spool_name import BATCH, JOURNAL, SpoolName, blob_name
+from xray_trace.export.frames import to_frame
+from xray_trace.export.running_note import RunningNote
+from xray_trace.export.spool_name import BATCH, JOURNAL, LATE, RUNNING, SpoolName, blob_name
 
 DEAD = "d" * 32
 
@@ -366,15 +369,91 @@ def test_the_same_adopter_packs_a_journal_whole_once_the_disk_has_room(bench, se
     assert len([event for event in server.accepted if event["type"] == "data"]) == 30
 
 
-def test_the_quota_takes_first_what_the_oldest_program_left(bench, server):
+def test_the_quota_takes_the_oldest_first_but_for_the_four_that_are_on_their_way(bench, server):
     server.always = Reply(503)
-    for run in range(8):
-        finished(bench.program(TWO_HUNDRED_KB, str(run)))
+    leave = """
+for number in range(40):
+    exporter.put(step(f"{number}", part(os.urandom(10_000))))
+    exporter.flush(20)  # each makes a batch
+os._exit(0)
+"""
+    finished(bench.program(leave, max_attempts=1))
     exporter, stats = bench.exporter(max_spool_bytes=1_000_000, max_attempts=1)
-    exporter.resume()
-    exporter.flush(20)
+    for number in range(40, 80):
+        exporter.put(step(f"{number}", part(os.urandom(10_000))))
+        exporter.flush(20)
     server.always = None
     exporter.flush(20)
-    assert set(stats.snapshot().dropped) == {"the spool was full"}
-    kept = {name.split("-")[0] for name in steps(server)}
-    assert kept == {str(run) for run in range(8 - len(kept), 8)}
+    assert stats.snapshot().dropped.keys() == {"the spool was full"}
+    kept = {int(name) for name in steps(server)}
+    lost = set(range(80)) - kept
+    assert stats.snapshot().dropped["the spool was full"] == 2 * len(lost) > 0
+    assert len([number for number in kept if number < max(lost)]) <= 4
+
+
+@pytest.mark.parametrize("stray", ["data/{}-00000002.0.open", "events/{}-000000002.0.events.json", "events/{}.late"])
+def test_a_file_that_only_looks_like_one_of_the_spool_keeps_nothing_from_being_sent(bench, server, stray):
+    leave(bench, BATCH, batch_body([event("s")]))
+    path = bench.spool_dir / stray.format(f"{bench.config().destination}-{DEAD}")
+    path.write_bytes(b"nothing of ours")
+    assert recovered(bench) == {"adopted": 1}
+    assert steps(server) == ["s"]
+    assert path.read_bytes() == b"nothing of ours"
+
+
+@pytest.mark.parametrize("owner", ["", "a\0b", "../../elsewhere", "D" * 32])
+def test_a_blob_whose_owner_cannot_be_one_keeps_nothing_from_being_sent(bench, server, tmp_path, owner):
+    leave(bench, BATCH, batch_body([event("s")]))
+    header = {"destination": bench.config().destination, "owner": owner, "dataId": "x", "traceId": "t", "key": "k"}
+    header |= {"contentType": "text/plain", "metadata": {}, "sha256": "", "sizeBytes": 0}
+    (bench.spool_dir / blob_name("x")).write_bytes(json.dumps(header).encode() + b"\n")
+    assert recovered(bench) == {"adopted": 1}
+    assert steps(server) == ["s"]
+    assert bench.files() == [blob_name("x")]
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def test_notes_that_tell_nothing_are_counted_and_keep_nothing_from_being_sent(bench, server):
+    leave(bench, BATCH, batch_body([event("s")]))
+    for sequence in (2, 3):
+        leave(bench, RUNNING, RunningNote(5.0, Record("t", b"{nothing")).encode(), sequence)
+    assert recovered(bench) == {"adopted": 3, "a note of what was running was damaged": 2}
+    assert steps(server) == ["s"]
+    assert bench.files() == []
+
+
+def test_a_late_value_whose_notice_is_damaged_is_counted_as_lost(bench, server):
+    leave(bench, LATE, b"{nothing")
+    assert recovered(bench) == {"adopted": 1, "the notice of a large value was damaged": 1}
+    assert bench.files("*/*.late") == []
+
+
+def test_a_blob_whose_header_has_no_room_for_a_new_owner_is_counted_as_damaged(bench, server):
+    leave(bench, BATCH, batch_body([event("s")]))
+    header = {"destination": bench.config().destination, "owner": DEAD, "dataId": "x", "traceId": "t", "key": "k"}
+    header |= {"contentType": "text/plain", "metadata": {}, "sha256": "", "sizeBytes": 1}
+    content = json.dumps(header, separators=(",", ":")).encode() + b"\n1"
+    (bench.spool_dir / blob_name("x")).write_bytes(content)
+    assert recovered(bench) == {"adopted": 2, "a value in the spool was damaged": 1}
+    assert steps(server) == ["s"]
+    assert bench.files("data/*") == []
+
+
+def test_what_is_left_to_another_after_all_takes_no_room(bench, server):
+    for sequence, size in ((1, 100), (2, 60_000)):
+        payload = encode_record(step(f"s{sequence}", part(b"1" * size)))
+        leave(bench, JOURNAL, to_frame(payload), sequence)
+    program = bench.program(
+        f"""
+        import resource
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+        exporter.resume()
+        exporter.flush(20)
+        disk = exporter._pipeline.disk
+        left = [path.stat().st_size for path in Path(config.spool_dir).glob("events/*{DEAD}*.json")]
+        print(len(left), disk.used_bytes)
+        """,
+        inline_max_bytes=100_000,
+    )
+    assert finished(program).split() == ["1", "0"]

@@ -14,8 +14,8 @@ import pytest
 from tests.trace.export.bench import ROOT, Bench, finished, wait_until
 from tests.trace.export.scripted_server import Reply, ScriptedServer
 from xray_trace.events import Record
-from xray_trace.export.adoption import Adopter
 from xray_trace.export.disk_storage import DiskStorage
+from xray_trace.export.families import Families, Family
 from xray_trace.export.inspection import purge, spool_entries
 from xray_trace.export.running_note import RunningNote
 from xray_trace.export.running_notes import LOOK_SECONDS, RunningNotes
@@ -456,7 +456,7 @@ def test_notes_of_a_process_that_goes_on_under_another_name_are_not_believed(ben
         stdin=True,
     )
     assert living.stdout.readline() == b"locked\n"
-    monkeypatch.setattr(Adopter, "_families", lambda self: [[former]])
+    monkeypatch.setattr(Families, "listed", lambda self: [Family([former], 0)])
     assert recover(bench) == {"adopted": 0}
     killed(living)
     monkeypatch.undo()

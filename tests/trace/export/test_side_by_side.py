@@ -10,6 +10,7 @@ import pytest
 
 from tests.trace.export.bench import assert_adds_up, finished, part, step, wait_until
 from tests.trace.export.scripted_server import Reply
+from xray_trace.export.spool_name import DROPS, SpoolName
 
 BIG = 100_000
 
@@ -255,3 +256,40 @@ def test_a_clock_that_jumps_holds_nothing_up(bench, server):
     )
     assert finished(program) == "0\n"
     assert steps(server) == {"s0", "s1", "s2"}
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "exporter.shutdown(2)"])
+def test_what_a_program_lost_and_could_not_tell_any_more_is_told_by_the_next(bench, server, end):
+    exporter, _ = bench.exporter()  # which is not told of what it finds before it has found it
+    program = bench.program(
+        f"""
+        exporter.put(step("s"))
+        exporter.flush(20)
+        exporter.put(step("large", *[part(os.urandom(250_000), str(number)) for number in range(6)]))
+        deadline = time.monotonic() + 20
+        while not list(Path(config.spool_dir).glob("events/*.drops")) and time.monotonic() < deadline:
+            exporter.flush(1)
+        {end}
+        """,
+        max_spool_bytes=1_000_000,
+        batch_interval_seconds=0.05,
+    )
+    finished(program)
+    known = {notice(request)["process"] for request in server.posts()}
+    assert [notice(request)["dropped"] for request in server.posts()] == [{}]
+    for name in ("a", "b", "c"):
+        exporter.put(step(name))
+        exporter.flush(20)
+    told = [notice(request)["dropped"] for request in server.posts() if notice(request)["process"] in known]
+    assert told == [{}, {"the spool was full": 7}]
+    assert bench.files("events/*.drops") == []
+
+
+def test_a_note_of_what_was_lost_that_makes_no_sense_is_removed(bench, server):
+    exporter, _ = bench.exporter()
+    (bench.spool_dir / "events").mkdir(parents=True)
+    name = str(SpoolName(bench.config().destination, "d" * 32, 1, 0, DROPS))
+    (bench.spool_dir / name).write_bytes(b'{"process":"\\r\\nx-api-key: other","dropped":{}}')
+    exporter.put(step("s"))
+    assert exporter.flush(20).delivered == 1
+    assert bench.files("events/*.drops") == []
