@@ -157,12 +157,13 @@ class Background:
         self._adopt()
         with self._guard.around("making room in the spool"):
             self._make_room()
+        self._keep_notices()
         with self._guard.around("preparing the next journal"), contextlib.suppress(SpoolError):
             if not self._pipeline.is_stopping:
                 self._pipeline.queue.prepare()
+                self._make_room()  # for that one too: it may be long until the next look
         with self._guard.around("starting to send"):
             self._start_sending()
-        self._keep_notices()
         with self._guard.around("writing to the log"):
             self._pipeline.reporter.write()
 
