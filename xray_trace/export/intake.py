@@ -77,6 +77,8 @@ class Intake:
         except SpoolError:
             self._take_back(record)
             raise
+        for _ in lost:  # only now: of a record that is not kept, whoever counts it counts all
+            self._count_lost("a value found no room in the spool")
 
     def put_off(self, value: LateValue) -> None:
         """Announce the value and have it encoded; raises QueueClosedError if nothing is taken any more."""
@@ -107,7 +109,6 @@ class Intake:
                 data_id = part.data_id or new_id()
                 parts.append(without_body(part, data_id=data_id))
                 lost.append(_lost_part(data_id, part.key, str(error)))
-                self._count_lost("a value found no room in the spool")
         return Record(record.trace_id, record.event, parts), lost
 
     def _stage(self, trace_id: str, part: Part, staged: list[Part]) -> Part:
