@@ -177,4 +177,4 @@ def _add_pair_names(containers: list[Any], names: set[str]) -> None:
         if type(first) is str:
             names.add(first)
         elif type(first) is bytes:
-            names.add(first.decode("latin-1"))
+            names.add(first.decode("utf-8", "backslashreplace"))
