@@ -89,6 +89,16 @@ def test_a_function_that_masks_is_asked_for_the_output_though_it_came_in_before(
     assert (step.inputs["value"], step.output) == (text, "[redacted]")
 
 
+@pytest.mark.usefixtures("recorder")
+def test_a_long_text_is_masked_as_the_output_though_it_was_none_to_mask_as_an_input() -> None:
+    recorder = MemoryTracer(redact=["return"])
+    install(recorder)
+    text = "a long text " * 2_000
+    xray.step(lambda value: value)(text)
+    (step,) = recorder.steps
+    assert (step.inputs["value"], step.output) == (text, "[redacted]")
+
+
 def test_a_value_too_large_to_be_taken_at_once_is_recorded_at_every_call(recorder: MemoryTracer) -> None:
     @xray.step
     def pass_on(rows: list[dict[str, int]]) -> list[dict[str, int]]:

@@ -158,7 +158,7 @@ class StepCall(Step, eq=False):
     def _taken_before(self, core: RecorderCore, result: object) -> Part | None:
         """Return what was made of a long text when it came in, if that is what goes out."""
         position = (self._texts or {}).get(id(result))
-        if position is None or core.capturer.masks_by_value:
+        if position is None or core.capturer.masks_by_value or core.capturer.is_secret("return"):
             return None
         part = self.parts[position]
         return None if part.content_type == JSON else msgspec.structs.replace(part, key="return", role="output")
