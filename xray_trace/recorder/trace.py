@@ -118,7 +118,8 @@ class Trace(Scope, eq=False):
         with core.guard.around("storing a value"):
             parts: list[Part] = []
             part = core.artifacts.add(parts, self.trace_id, key, data, None, metadata=metadata, tell_id=True)
-            core.put(Record(self.trace_id, b"", parts))
+            if part.body is not None:  # else it comes by itself, once it is encoded
+                core.put(Record(self.trace_id, b"", parts))
             return str(part.data_id)
         return new_id()
 
