@@ -413,6 +413,28 @@ def test_a_generator_that_is_left_early_or_never_begun_is_told_as_it_was(recorde
     assert step.output == {"items": [0, 1], "count": 2}
 
 
+@pytest.mark.usefixtures("recorder")
+def test_an_item_whose_masking_fails_costs_the_generators_output_nothing_else() -> None:
+    def masks(name: str, value: object) -> bool:
+        if value == "odd":
+            raise ValueError(value)
+        return False
+
+    recorder = MemoryTracer(redact=masks)
+    install(recorder)
+
+    @xray.step
+    def numbers() -> Any:
+        yield from (1, "odd", 3)
+        return "odd"
+
+    assert list(numbers()) == [1, "odd", 3]
+    (step,) = recorder.steps
+    left_out = {"metadata": "masking failed: the function given as `redact` raised an error"}
+    assert step.output == {"items": [1, left_out, 3], "count": 3, "returned": left_out}
+    assert recorder.stats().swallowed == 0
+
+
 def test_an_async_generator_is_one_step_whose_items_are_bounded(recorder: MemoryTracer) -> None:
     @xray.step
     async def stream() -> Any:

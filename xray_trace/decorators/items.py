@@ -38,4 +38,5 @@ class Items:
         return Content("application/json", body, summary)
 
     def _encode(self, value: object) -> bytes:
-        return bytes(_decode(self._capturer.metadata({"item": value}))["item"])
+        encoded = self._capturer.metadata({"item": value})
+        return bytes(_decode(encoded).get("item", encoded))  # of one that cannot be taken, all is what is said of it
