@@ -413,6 +413,17 @@ def test_a_generator_that_is_left_early_or_never_begun_is_told_as_it_was(recorde
     assert step.output == {"items": [0, 1], "count": 2}
 
 
+def test_of_items_that_are_too_large_to_be_kept_only_the_first_few_are_looked_at(recorder: MemoryTracer) -> None:
+    @xray.step
+    def pages() -> Any:
+        yield from ([{"id": number, "page": page} for number in range(5_000)] for page in range(50))
+
+    assert sum(map(len, pages())) == 250_000
+    (step,) = recorder.steps
+    assert step.output["count"] == 50
+    assert [set(item) for item in step.output["items"]] == [{"leftOut", "bytes"}] * 4
+
+
 @pytest.mark.usefixtures("recorder")
 def test_an_item_whose_masking_fails_costs_the_generators_output_nothing_else() -> None:
     def masks(name: str, value: object) -> bool:
