@@ -505,6 +505,18 @@ def test_the_explicit_form_records_traces_steps_and_values(recorder: MemoryTrace
     assert recorder.events[-1]["failureMetadata"] == {"reason": "bad"}
 
 
+def test_a_key_of_the_explicit_form_is_brought_into_the_form_that_the_server_takes(recorder: MemoryTracer) -> None:
+    trace = recorder.create_trace()
+    value = trace.data(1, "key \ud800" + "k" * 1_000)
+    trace.step("read", artifacts=[{"dataId": value, "type": "input", "key": "key \ud800" + "k" * 1_000}])
+    (step,) = recorder.steps
+    (artifact,) = step.event["artifacts"]
+    (data,) = of_type(recorder, "data")
+    assert artifact["key"] == data["key"]
+    assert artifact["key"].startswith("key \\ud800kkk")
+    assert len(artifact["key"]) == 200
+
+
 def test_sampling_takes_whole_traces_and_leaves_the_users_random_numbers_alone(recorder: MemoryTracer) -> None:
     import random
 

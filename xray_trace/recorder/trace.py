@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, TypedDict
 
+from xray_trace.capture.arguments import clean_key
 from xray_trace.context import Scope
 from xray_trace.events import Part, Record, Role, StepEvent, StepType, Unfinished
 from xray_trace.ids import new_id
@@ -212,7 +213,7 @@ class Trace(Scope, eq=False):
 def _reference(entry: ArtifactReference) -> dict[str, object]:
     reference: dict[str, object] = {"dataId": entry["dataId"], "type": entry.get("type")}
     if entry.get("key"):
-        reference["key"] = entry["key"]
+        reference["key"] = clean_key(entry["key"])
     return reference
 
 
