@@ -123,9 +123,15 @@ def look_at(value: Any, budget: Budget = CALLER_BUDGET, levels: int = MAX_DEPTH)
             if not dicts and not others:
                 return _affordable(names, most_text - text)
     except (_NotPlain, IndexError, RuntimeError) as error:  # the last two: another thread changed a container meanwhile
-        pass_on_signal(error)
+        _pass_on_signal(error)
         return None
     return None
+
+
+def _pass_on_signal(error: Exception) -> None:
+    """Do so unless it is ours alone: to ask for the signal handlers takes several times as long as the look."""
+    if type(error) is not _NotPlain:
+        pass_on_signal(error)
 
 
 def _affordable(names: set[str], text_left: int) -> set[str]:
