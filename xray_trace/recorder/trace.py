@@ -47,10 +47,17 @@ class Trace(Scope, eq=False):
     _ended: bool = False
     opened: OpenedTrace | None = None
     """What it is known under while it is open; None for a trace that a step made for itself."""
+    around: Scope | None = None
+    """What was current when its block began."""
 
     def __repr__(self) -> str:
         """Show the id."""
         return f"<xray_trace.Trace {self.trace_id}>"
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether the trace was ended."""
+        return self._ended
 
     # -- what the user says of the whole run ------------------------------------------------------------
 
