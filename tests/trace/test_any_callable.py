@@ -45,6 +45,42 @@ def test_annotations_are_the_functions_own_whatever_was_set_on_another_one() -> 
     assert Shop().price.__annotations__ == {"x": int, "return": int}
 
 
+class Client:
+    def log_in(self, password: str, user: str, *, times: int = 1) -> str:
+        return user
+
+    async def send(self, text: str, to: str = "all") -> str:
+        return text
+
+    @classmethod
+    def make(cls, host: str) -> str:
+        return host
+
+    @functools.wraps(log_in)
+    def sign_in(self, *args: Any, **kwargs: Any) -> str:
+        return self.log_in(*args, **kwargs)
+
+    @functools.wraps(log_in)
+    def enter(*args: Any, **kwargs: Any) -> str:
+        return Client.log_in(*args, **kwargs)
+
+
+def test_the_arguments_of_a_method_that_was_bound_before_keep_their_names(recorder: MemoryTracer) -> None:
+    client = Client()
+    send, make = xray.step(client.send), xray.step(Client.make)
+    log_ins = [xray.step(method) for method in (client.log_in, client.sign_in, client.enter)]
+    for _ in range(2):
+        assert [log_in("hunter2", "ann") for log_in in log_ins] == ["ann"] * 3
+        assert asyncio.run(send("hello")) == "hello"
+        assert make("example.com") == "example.com"
+    expected = [
+        *[{"password": "[redacted]", "user": "ann", "times": 1}] * 3,
+        {"text": "hello", "to": "all"},
+        {"host": "example.com"},
+    ]
+    assert [step.inputs for step in recorder.steps] == expected * 2
+
+
 class Shop:
     @xray.step
     def price(self, x: int) -> int:

@@ -1,13 +1,18 @@
 """The blocks of `with`, entered from everywhere at once."""
 
 import contextvars
+import gc
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 import xray_trace as xray
+from xray_trace.context import get_scope
 from xray_trace.default import install
 from xray_trace.testing import MemoryTracer
 from xray_trace.tracer import NoopTracer
@@ -128,3 +133,74 @@ def test_very_many_keyword_arguments_are_one_input(recorder: MemoryTracer) -> No
     take(1, **many)
     assert recorder.steps[0].inputs == {"first": 1, **few}
     assert recorder.steps[1].inputs == {"first": 1, "more": many}
+
+
+@xray.step
+def look_up(what: str) -> None: ...
+
+
+def rows() -> Iterator[int]:
+    with xray.step("read"):
+        yield from range(3)
+
+
+def test_a_block_in_a_generator_that_another_thread_ends_leaves_no_scope_there(recorder: MemoryTracer) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with xray.trace("first") as first:
+            begun = rows()
+            assert next(begun) == 0
+            assert pool.submit(list, begun).result() == [1, 2]
+        with xray.trace("second") as second:
+            pool.submit(xray.carry(look_up), "carried").result()
+            pool.submit(look_up, "alone").result()
+    read, carried, alone = recorder.steps
+    assert (read.trace_id, carried.trace_id) == (first.trace_id, second.trace_id)
+    assert alone.trace_id not in {first.trace_id, second.trace_id}
+    assert get_scope() is None
+
+
+def test_a_generator_that_is_dropped_within_another_trace_leaves_that_current(recorder: MemoryTracer) -> None:
+    dropped = [contextvars.copy_context().run(first_of_rows)]
+    with xray.trace("other") as other:
+        dropped.clear()
+        gc.collect()
+        look_up("after")
+    assert [(step.name, step.trace_id == other.trace_id) for step in recorder.steps] == [
+        ("read", False),
+        ("look_up", True),
+    ]
+
+
+def test_a_block_that_ends_before_one_in_a_generator_within_it_puts_its_own_scope_back(recorder: MemoryTracer) -> None:
+    def items() -> Iterator[int]:
+        with xray.trace("item"):
+            yield 1
+
+    with xray.trace("outer"):
+        begun = items()
+        next(begun)
+    assert get_scope() is None
+    assert list(begun) == []
+
+
+def test_blocks_that_other_threads_end_do_not_keep_each_other_alive(recorder: MemoryTracer) -> None:
+    def begin_many(pool: ThreadPoolExecutor) -> None:
+        for _ in range(50):
+            begun = rows()
+            next(begun)
+            known.add(xray.current_step())
+            pool.submit(list, begun).result()
+        del begun
+        gc.collect()
+        assert len(known) <= 2
+
+    known: weakref.WeakSet[Any] = weakref.WeakSet()
+    with ThreadPoolExecutor(1) as pool:
+        contextvars.copy_context().run(begin_many, pool)
+    assert len(recorder.steps) == 50
+
+
+def first_of_rows() -> Iterator[int]:
+    begun = rows()
+    next(begun)
+    return begun

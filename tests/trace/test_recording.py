@@ -89,6 +89,16 @@ def test_a_function_that_masks_is_asked_for_the_output_though_it_came_in_before(
     assert (step.inputs["value"], step.output) == (text, "[redacted]")
 
 
+@pytest.mark.usefixtures("recorder")
+def test_a_long_text_is_masked_as_the_output_though_it_was_none_to_mask_as_an_input() -> None:
+    recorder = MemoryTracer(redact=["return"])
+    install(recorder)
+    text = "a long text " * 2_000
+    xray.step(lambda value: value)(text)
+    (step,) = recorder.steps
+    assert (step.inputs["value"], step.output) == (text, "[redacted]")
+
+
 def test_a_value_too_large_to_be_taken_at_once_is_recorded_at_every_call(recorder: MemoryTracer) -> None:
     @xray.step
     def pass_on(rows: list[dict[str, int]]) -> list[dict[str, int]]:
@@ -403,6 +413,39 @@ def test_a_generator_that_is_left_early_or_never_begun_is_told_as_it_was(recorde
     assert step.output == {"items": [0, 1], "count": 2}
 
 
+def test_of_items_that_are_too_large_to_be_kept_only_the_first_few_are_looked_at(recorder: MemoryTracer) -> None:
+    @xray.step
+    def pages() -> Any:
+        yield from ([{"id": number, "page": page} for number in range(5_000)] for page in range(50))
+
+    assert sum(map(len, pages())) == 250_000
+    (step,) = recorder.steps
+    assert step.output["count"] == 50
+    assert [set(item) for item in step.output["items"]] == [{"leftOut", "bytes"}] * 4
+
+
+@pytest.mark.usefixtures("recorder")
+def test_an_item_whose_masking_fails_costs_the_generators_output_nothing_else() -> None:
+    def masks(name: str, value: object) -> bool:
+        if value == "odd":
+            raise ValueError(value)
+        return False
+
+    recorder = MemoryTracer(redact=masks)
+    install(recorder)
+
+    @xray.step
+    def numbers() -> Any:
+        yield from (1, "odd", 3)
+        return "odd"
+
+    assert list(numbers()) == [1, "odd", 3]
+    (step,) = recorder.steps
+    left_out = {"metadata": "masking failed: the function given as `redact` raised an error"}
+    assert step.output == {"items": [1, left_out, 3], "count": 3, "returned": left_out}
+    assert recorder.stats().swallowed == 0
+
+
 def test_an_async_generator_is_one_step_whose_items_are_bounded(recorder: MemoryTracer) -> None:
     @xray.step
     async def stream() -> Any:
@@ -460,6 +503,18 @@ def test_the_explicit_form_records_traces_steps_and_values(recorder: MemoryTrace
     assert steps[3].event["stepName"] is None
     assert steps[3].event["stepNumber"] is None
     assert recorder.events[-1]["failureMetadata"] == {"reason": "bad"}
+
+
+def test_a_key_of_the_explicit_form_is_brought_into_the_form_that_the_server_takes(recorder: MemoryTracer) -> None:
+    trace = recorder.create_trace()
+    value = trace.data(1, "key \ud800" + "k" * 1_000)
+    trace.step("read", artifacts=[{"dataId": value, "type": "input", "key": "key \ud800" + "k" * 1_000}])
+    (step,) = recorder.steps
+    (artifact,) = step.event["artifacts"]
+    (data,) = of_type(recorder, "data")
+    assert artifact["key"] == data["key"]
+    assert artifact["key"].startswith("key \\ud800kkk")
+    assert len(artifact["key"]) == 200
 
 
 def test_sampling_takes_whole_traces_and_leaves_the_users_random_numbers_alone(recorder: MemoryTracer) -> None:

@@ -53,6 +53,39 @@ def test_a_hostile_object_goes_in_and_comes_out_untouched(recorder: MemoryTracer
     assert "Hostile" in recorder.steps[0].event["inputs"]["x"]["type"]
 
 
+class Guarded(type):
+    """A metaclass that does not tell what its classes are called."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        if name in {"__module__", "__qualname__"}:
+            raise RuntimeError(f"asked for {name}")
+        return super().__getattribute__(name)
+
+
+class HostileError(Exception, metaclass=Guarded):
+    pass
+
+
+class UnspeakableError(Exception):
+    __qualname__ = "Half\ud800"
+
+
+@pytest.mark.parametrize("kind", [HostileError, UnspeakableError])
+def test_an_error_of_an_odd_class_ends_its_step_and_passes(kind: type[Exception], recorder: MemoryTracer) -> None:
+    @xray.step
+    def fail(error: Exception) -> None:
+        raise error
+
+    error = kind("no")
+    with pytest.raises(Exception, match="no") as raised:
+        fail(error)
+    assert raised.value is error
+    (step,) = recorder.steps
+    name = "HostileError" if kind is HostileError else "Half\\ud800"
+    assert (step.metadata["error"], step.metadata["errorType"]) == ("no", f"{__name__}.{name}")
+    assert step.inputs["error"]["type"] == f"{__name__}.{name}"
+
+
 def test_iterators_generators_files_and_locks_are_not_consumed(recorder: MemoryTracer, tmp_path: Any) -> None:
     @xray.step
     def look(*things: object) -> None:

@@ -7,7 +7,15 @@ from typing import Any
 
 from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.json_codec import JSON, encode_json
-from xray_trace.capture.probe import CALLER_BUDGET, INT64_MAX, INT64_MIN, UNLIMITED, is_flat, look_at
+from xray_trace.capture.probe import (
+    CALLER_BUDGET,
+    INT64_MAX,
+    INT64_MIN,
+    WHATEVER_IT_COSTS,
+    TooLarge,
+    is_flat,
+    look_at,
+)
 from xray_trace.capture.redaction import Redaction
 from xray_trace.capture.shape import CONTAINER_SHAPES, ONE_LONGER, SCALAR, TEXT
 from xray_trace.events import Part, Role
@@ -59,5 +67,10 @@ class AtOnce:
 
     def _looks_harmless(self, value: Any, always: bool) -> bool:
         """Tell whether the container is plain all the way down and hides no secret."""
-        names = look_at(value, UNLIMITED if always else CALLER_BUDGET)
+        try:
+            names = look_at(value, WHATEVER_IT_COSTS if always else CALLER_BUDGET)
+        except TooLarge:
+            if not always:
+                raise
+            return False
         return names is not None and self._redaction.are_harmless(names)

@@ -10,9 +10,12 @@ from xray_trace.capture.plain import Plainer, free_key
 from xray_trace.capture.probe import Budget, TooLarge, look_at
 from xray_trace.capture.redaction import Redaction
 
-__all__ = ["MOST_BYTES", "encode_metadata"]
+__all__ = ["MOST_BYTES", "TOO_LARGE", "encode_metadata"]
 
 MOST_BYTES = 64 * 1024  # a quarter of an event's limit on the server; inline contents and summaries need the rest
+TOO_LARGE = b'{"leftOut":"too large for metadata","bytes":'
+"""What stands in the place of a value that makes the rest too large begins so."""
+
 _WALK = Budget(nodes=20_000, text=MOST_BYTES * 16)  # more cannot fit into the limit once it is encoded
 _LEAST_NODES = 100  # an entry's, however many entries there are: a large one must not use up its neighbours' share
 _MOST_ENTRIES = 10_000  # more cannot fit: an entry takes six bytes at least
@@ -59,7 +62,7 @@ def _bounded(entries: dict[bytes, bytes]) -> dict[bytes, bytes]:
     for name in sorted(entries, key=lambda name: len(entries[name]), reverse=True):
         if size <= MOST_BYTES or len(entries[name]) <= _NOTE_BYTES:
             break
-        note = b'{"leftOut":"too large for metadata","bytes":%d}' % len(entries[name])
+        note = b"%b%d}" % (TOO_LARGE, len(entries[name]))
         size += len(note) - len(entries[name])
         entries[name] = note
     return entries if size <= MOST_BYTES else _first_of(entries)

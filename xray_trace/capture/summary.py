@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from xray_trace.capture.json_codec import encode_json
-from xray_trace.capture.scalars import clean_text
 from xray_trace.capture.type_name import qualified_name
 
 __all__ = [
@@ -45,7 +44,7 @@ def summarise_late(kind: type, length: int | None, *, late: bool) -> bytes:
 
 def _type_text(kind: type) -> bytes:
     """Return the type's name as JSON."""
-    return encode_json(clean_text(qualified_name(kind)))
+    return encode_json(qualified_name(kind))
 
 
 def length_of(value: Any) -> int | None:

@@ -20,9 +20,8 @@ def qualified_name(kind: type) -> str:
         module = _read_module(kind)
     except AttributeError:
         module = "?"
-    if type(module) is not str or module == "builtins":
-        return str(qualname[:_LONGEST_NAME])
-    return f"{module}.{qualname}"[:_LONGEST_NAME]
+    is_built_in = type(module) is str and module == "builtins"
+    return declared_name(None if is_built_in else module, qualname)
 
 
 def lineage(kind: type) -> tuple[type, ...]:
@@ -39,5 +38,6 @@ def class_attributes(kind: type) -> types.MappingProxyType[str, object]:
 
 def declared_name(module: object, qualname: object) -> str:
     """Return the name of a function or class from its two parts, whatever was written into them."""
-    parts = [part for part in (module, qualname) if type(part) is str]
-    return ".".join(parts)[:_LONGEST_NAME]
+    parts = [str.__str__(part) for part in (module, qualname) if issubclass(type(part), str)]
+    name = ".".join(parts)[:_LONGEST_NAME]
+    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode()

@@ -17,7 +17,8 @@ class Blocks(ABC, Generic[S]):
     """Opens a step or trace for each block, and remembers the scope around it.
 
     One object may be entered by several threads or tasks at once, so the block that ends is found by the scope
-    that is current; where the user's code left another one current, the innermost is taken. Every change is one
+    that is current; where the user's code left another one current, the innermost is taken. A block in a generator may
+    end in another thread or task than it began in, and nothing is put back there. Every change is one
     step of the interpreter, so that no other thread comes between, and as few steps as can be are open to a signal.
     """
 
@@ -42,6 +43,7 @@ class Blocks(ABC, Generic[S]):
                 self._unrecorded.append(None)
                 return self._nothing()
             self._around[opened] = former
+            opened.around = _still_open(former)
             set_scope(opened)
             return opened
         except BaseException:  # a signal handler's: the block does not begin, and nobody would end it
@@ -56,6 +58,7 @@ class Blocks(ABC, Generic[S]):
         if current in self._around:
             set_scope(self._around[current])
             del self._around[current]
+            current.around = None
             current.end(error)
         else:
             self._end_another(error)
@@ -81,5 +84,19 @@ class Blocks(ABC, Generic[S]):
             opened, former = self._around.popitem()
         except KeyError:  # left without having been entered
             return
-        set_scope(former)
+        if _lies_within(get_scope(), opened):  # else it ends where its scope is not current, and nor is one in it
+            set_scope(former)
         opened.end(error)
+
+
+def _still_open(scope: Scope | None) -> Scope | None:
+    """Pass over what was left current though it ended: such ones would keep each other alive for ever."""
+    while isinstance(scope, (Step, Trace)) and scope.has_ended:
+        scope = scope.around
+    return scope
+
+
+def _lies_within(scope: Scope | None, outer: Scope) -> bool:
+    while scope is not None and scope is not outer:
+        scope = scope.around if isinstance(scope, (Step, Trace)) else None
+    return scope is outer

@@ -3,6 +3,7 @@
 import msgspec
 
 from xray_trace.capture.capturer import Capturer
+from xray_trace.capture.metadata import MOST_BYTES, TOO_LARGE
 from xray_trace.events import Content
 
 __all__ = ["Items"]
@@ -28,7 +29,7 @@ class Items:
         if len(self._first) < _MAX_ITEMS and self._bytes < _MAX_BYTES:
             encoded = self._encode(item)
             self._first.append(encoded)
-            self._bytes += len(encoded)
+            self._bytes += MOST_BYTES if encoded.startswith(TOO_LARGE) else len(encoded)  # it took as long to find out
 
     def content(self, returned: object) -> Content:
         """Return `{"items": […], "count": n}`, with `returned` where the generator returned something."""
@@ -38,4 +39,5 @@ class Items:
         return Content("application/json", body, summary)
 
     def _encode(self, value: object) -> bytes:
-        return bytes(_decode(self._capturer.metadata({"item": value}))["item"])
+        encoded = self._capturer.metadata({"item": value})
+        return bytes(_decode(encoded).get("item", encoded))  # of one that cannot be taken, all is what is said of it

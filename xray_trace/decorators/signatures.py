@@ -6,7 +6,7 @@ from typing import Any
 
 from xray_trace.capture.failure import pass_on_signal
 
-__all__ = ["named_signature_of", "signature_of"]
+__all__ = ["brings_its_object", "names_arguments_of", "signature_of"]
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -21,8 +21,17 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
         return inspect.Signature([kinds("args", kinds.VAR_POSITIONAL), kinds("kwargs", kinds.VAR_KEYWORD)])
 
 
-def named_signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature whose names the inputs get: of a wrapper that takes anything, that of what it wraps."""
-    own = signature_of(function)
-    takes_anything = bool(own.parameters) and all(p.kind in _VARIADIC for p in own.parameters.values())
-    return signature_of(inspect.unwrap(function)) if takes_anything and hasattr(function, "__wrapped__") else own
+def names_arguments_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the callable whose parameters' names the inputs get: of a wrapper that takes anything, what it wraps."""
+    parameters = signature_of(function).parameters.values()
+    takes_anything = bool(parameters) and all(p.kind in _VARIADIC for p in parameters)
+    return inspect.unwrap(function) if takes_anything and hasattr(function, "__wrapped__") else function
+
+
+def brings_its_object(function: Callable[..., Any]) -> bool:
+    """Tell whether it is bound already, as `client.send` is: then its signature has no place for the object."""
+    try:
+        return getattr(function, "__self__", None) is not None
+    except Exception as error:  # noqa: BLE001 - as above
+        pass_on_signal(error)
+        return False

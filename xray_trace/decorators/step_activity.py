@@ -12,7 +12,7 @@ from xray_trace.capture.json_codec import JSON
 from xray_trace.capture.probe import TooLarge
 from xray_trace.decorators.activity import Run
 from xray_trace.decorators.items import Items
-from xray_trace.decorators.signatures import named_signature_of
+from xray_trace.decorators.signatures import brings_its_object, names_arguments_of, signature_of
 from xray_trace.default import get_recorder
 from xray_trace.events import Part
 from xray_trace.recorder.core import RecorderCore
@@ -98,7 +98,9 @@ class StepActivity:
         return binder
 
     def _binder_of(self, is_bound: bool, names: frozenset[str] | None, ignore: frozenset[str]) -> ArgumentBinder:
-        signature = named_signature_of(self._function)
+        function = names_arguments_of(self._function)
+        signature = signature_of(function)
+        is_bound = is_bound and not brings_its_object(function)
         first = next(iter(signature.parameters), None)
         if not is_bound and first in {"self", "cls"}:
             ignore |= {first}
@@ -158,7 +160,7 @@ class StepCall(Step, eq=False):
     def _taken_before(self, core: RecorderCore, result: object) -> Part | None:
         """Return what was made of a long text when it came in, if that is what goes out."""
         position = (self._texts or {}).get(id(result))
-        if position is None or core.capturer.masks_by_value:
+        if position is None or core.capturer.masks_by_value or core.capturer.is_secret("return"):
             return None
         part = self.parts[position]
         return None if part.content_type == JSON else msgspec.structs.replace(part, key="return", role="output")

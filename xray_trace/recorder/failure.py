@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from xray_trace.capture.failure import pass_on_signal
+from xray_trace.capture.type_name import qualified_name
 
 __all__ = ["describe_error"]
 
@@ -13,11 +14,7 @@ _MAX_CHARACTERS = 8192  # an error's text must not crowd out the step that it be
 
 def describe_error(error: BaseException, *, with_stack: bool = True) -> dict[str, object]:
     """Return `error` (the message), `errorType` and, where asked for, `stack` (the innermost frame last)."""
-    kind = type(error)
-    described: dict[str, object] = {
-        "error": _message(error),
-        "errorType": f"{kind.__module__}.{kind.__qualname__}" if kind.__module__ != "builtins" else kind.__qualname__,
-    }
+    described: dict[str, object] = {"error": _message(error), "errorType": qualified_name(type(error))}
     if with_stack:
         described["stack"] = _stack(error)
     return described

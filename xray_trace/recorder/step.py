@@ -42,10 +42,17 @@ class Step(Scope, eq=False):
     _is_small: bool = True
     """Whether all values were taken at once, as small ones are."""
     _ended: bool = False
+    around: Scope | None = None
+    """What was current when its block began; None for a call, which puts that back by itself."""
 
     def __repr__(self) -> str:
         """Show name and id."""
         return f"<xray_trace.Step {self.name!r} {self.step_id}>"
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether the step was ended."""
+        return self._ended
 
     # -- what the user says of the step -----------------------------------------------------------------
 

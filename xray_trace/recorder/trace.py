@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, TypedDict
 
+from xray_trace.capture.arguments import clean_key
 from xray_trace.context import Scope
 from xray_trace.events import Part, Record, Role, StepEvent, StepType, Unfinished
 from xray_trace.ids import new_id
@@ -46,10 +47,17 @@ class Trace(Scope, eq=False):
     _ended: bool = False
     opened: OpenedTrace | None = None
     """What it is known under while it is open; None for a trace that a step made for itself."""
+    around: Scope | None = None
+    """What was current when its block began."""
 
     def __repr__(self) -> str:
         """Show the id."""
         return f"<xray_trace.Trace {self.trace_id}>"
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether the trace was ended."""
+        return self._ended
 
     # -- what the user says of the whole run ------------------------------------------------------------
 
@@ -118,7 +126,8 @@ class Trace(Scope, eq=False):
         with core.guard.around("storing a value"):
             parts: list[Part] = []
             part = core.artifacts.add(parts, self.trace_id, key, data, None, metadata=metadata, tell_id=True)
-            core.put(Record(self.trace_id, b"", parts))
+            if part.body is not None:  # else it comes by itself, once it is encoded
+                core.put(Record(self.trace_id, b"", parts))
             return str(part.data_id)
         return new_id()
 
@@ -211,7 +220,7 @@ class Trace(Scope, eq=False):
 def _reference(entry: ArtifactReference) -> dict[str, object]:
     reference: dict[str, object] = {"dataId": entry["dataId"], "type": entry.get("type")}
     if entry.get("key"):
-        reference["key"] = entry["key"]
+        reference["key"] = clean_key(entry["key"])
     return reference
 
 

@@ -1,5 +1,7 @@
 """A value too large for the caller's thread is put off, and says so; one that cannot change is never marked late."""
 
+import subprocess
+import sys
 from collections import namedtuple
 from dataclasses import dataclass
 from typing import Any
@@ -110,3 +112,20 @@ def test_what_a_million_values_share_does_not_escape_the_budget() -> None:
     captured = CAPTURER.capture("value", value)
     assert captured.body is None
     assert b'"late":true' in captured.summary
+
+
+HOLDS_ITSELF_TWICE = """
+import resource
+from xray_trace.capture.capturer import Capturer
+
+resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+items = [1]
+items += [items, {"back": items}]
+print(Capturer(()).capture("value", items, always=True).body.decode())
+"""
+
+
+def test_a_value_that_holds_itself_twice_ends_though_it_is_wanted_at_once() -> None:
+    program = [sys.executable, "-c", HOLDS_ITSELF_TWICE]
+    ended = subprocess.run(program, check=True, capture_output=True, text=True, timeout=60)
+    assert ended.stdout == '[1,"[cycle: list]",{"back":"[cycle: list]"}]\n'

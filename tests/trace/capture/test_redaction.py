@@ -183,6 +183,8 @@ def failed() -> Exception:
         failed(),
         {b"password": SECRET},
         [("Authorization", SECRET), (b"cookie", SECRET.encode())],
+        [(b"cookie\xc2\xa0", SECRET.encode())],  # ends with a space that does not break
+        [(b"cookie\xff", SECRET.encode())],  # no text; all that can be read is the name
         {"password": bytearray(SECRET.encode())},
         {"password": memoryview(SECRET.encode())},
         {"cookies": {"session": SECRET}},

@@ -3,6 +3,7 @@ import json
 import os
 import threading
 
+import pandas
 import pytest
 
 from tests.trace.export.bench import assert_adds_up, finished, part, step, wait_until
@@ -197,6 +198,16 @@ def test_a_large_input_is_at_the_server_complete_while_its_step_still_runs(bench
     assert ended["inputs"]["rows"] == {"type": "list", "length": 200_000, "late": True}
     (artifact,) = ended["artifacts"]
     assert json.loads(server.blobs[artifact["dataId"]].body) == rows
+
+
+def test_a_late_value_of_the_explicit_form_arrives_though_it_turns_out_small(bench, server):
+    tracer = Tracer(api_key="key-1", base_url=server.url, spool_dir=bench.spool_dir, project_id="p")
+    frame = pandas.DataFrame({"zero": [0] * 2_000_000})  # takes a while, and comes to a few kB
+    data_id = tracer.create_trace({}).data(frame, "frame")
+    assert tracer.shutdown(20).pending == 0
+    (event,) = [event for event in server.accepted if event.get("dataId") == data_id]
+    assert event["contentEncoding"] == "base64"
+    assert event["sizeBytes"] < 16 * 1024
 
 
 def test_a_late_value_whose_making_fails_half_way_leaves_no_file(bench, server):
