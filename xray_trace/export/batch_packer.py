@@ -79,10 +79,11 @@ class BatchPacker:
             try:
                 events.extend(self.expander.expand(record) if record is not None else ())
                 damaged += record is None
-            except (msgspec.MsgspecError, ValueError, TypeError):
+            except (msgspec.MsgspecError, ValueError, TypeError, KeyError):  # such as a shape that nobody knows
                 damaged += 1
-            except SpoolError:
                 self.expander.forget()  # or what was expanded in vain would be left out the next time
+            except SpoolError:
+                self.expander.forget()  # likewise
                 self._shelf.forget_failed()  # it is met again, and counted, the next time
                 raise
         return events, own_events, damaged

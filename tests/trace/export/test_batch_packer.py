@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.trace.export.bench import part, step
@@ -45,3 +46,16 @@ def test_the_files_of_a_journal_that_could_not_be_packed_outlive_the_packing_of_
     assert large.blob in packed.staged
     assert packed.lost_values == packed.damaged == packed.unkept == 0
     assert b"".join(storage.read(item.name) for item in packed.items).count(b'"artifacts":[{') == 2
+
+
+def test_a_record_with_a_summary_that_nobody_knows_costs_itself_and_none_of_its_values_in_the_next(
+    tmp_path: Path,
+) -> None:
+    storage = DiskStorage(tmp_path / "spool", "0" * 16, 10_000_000)
+    packer = BatchPacker(storage, lambda: False, 16_384)
+    shared, unknown_shape = part(b"shared"), 7
+    odd = step("odd", shared, Part("value", "input", "application/json", b"1", unknown_shape))
+    packed = packer.pack(storage.new_name(JOURNAL), [encode_record(odd), encode_record(step("next", shared))])
+    assert packed.damaged == 1
+    (batch,) = packed.items
+    assert [event["type"] for event in msgspec.json.decode(storage.read(batch.name))["events"]] == ["data", "step"]
