@@ -70,7 +70,7 @@ _MOST_FLAT_ENTRIES = 32  # from here on the look below, which takes whole levels
 _MOST_FLAT_TEXT = 64 * 1024
 
 
-def is_flat(value: dict[Any, Any], harmless: Container[str]) -> bool:  # noqa: C901 - as `_sort`
+def is_flat(value: dict[Any, Any], harmless: Container[str]) -> bool:
     """Tell whether a dict is small and holds single plain values alone, under these names; the most usual result."""
     if len(value) > _MOST_FLAT_ENTRIES:
         return False
@@ -82,13 +82,12 @@ def is_flat(value: dict[Any, Any], harmless: Container[str]) -> bool:  # noqa: C
             kind = type(node)
             if kind is str:
                 text += len(node)
-            elif kind is int:
-                if not INT64_MIN <= node <= INT64_MAX:
-                    return False
-            elif kind is float:
-                if node - node:  # NaN for NaN and the infinities, else zero
-                    return False
-            elif node is not None and kind is not bool:
+            elif not (
+                (kind is int and INT64_MIN <= node <= INT64_MAX)
+                or (kind is float and not node - node)  # which is NaN for NaN and the infinities
+                or node is None
+                or kind is bool
+            ):
                 return False
     except RuntimeError as error:  # another thread changed it meanwhile
         pass_on_signal(error)
