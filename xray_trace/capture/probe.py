@@ -84,9 +84,9 @@ def is_flat(value: dict[Any, Any], harmless: Container[str]) -> bool:
                 text += len(node)
             elif not (
                 (kind is int and INT64_MIN <= node <= INT64_MAX)
-                or (kind is float and not node - node)  # which is NaN for NaN and the infinities
-                or node is None
+                or (kind is float and node - node == 0)  # NaN for NaN and the infinities
                 or kind is bool
+                or node is None
             ):
                 return False
     except RuntimeError as error:  # another thread changed it meanwhile
