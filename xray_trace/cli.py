@@ -23,6 +23,7 @@ __all__ = ["main"]
 _PROBE_TIMEOUT_SECONDS = 10.0  # a server that takes longer for an empty request takes no events either
 _FLUSH_TIMEOUT_SECONDS = 60.0  # someone waits for it; a full spool of 100 MB takes less on a usual line
 _PROBE_CONTENT = bytes(4096)  # a block; a disk without room for it is full
+_SET_ASIDE = ("rejected", "drops")  # which nobody waits for: what the server refused, and what goes with another batch
 _ANSWER_MAX_BYTES = 64 * 1024  # an error's sentence is short; whatever else answers may be long
 
 
@@ -85,12 +86,18 @@ def _flush(config: Config, chosen: argparse.Namespace) -> int:
         raise XRayError("there is no API key, so nobody knows whose spool to send; `xray-trace check` says more.")
     result = flush_spool(config, chosen.timeout_seconds)
     lost = sum(result.dropped.values())
-    print(f"{result.delivered} delivered, {result.pending} still waiting, {lost} lost.")
+    waiting = max(result.pending, _left_to_send(config))  # in too short a time not all is taken over
+    print(f"{result.delivered} delivered, {waiting} still waiting, {lost} lost.")
     for reason, count in sorted(result.dropped.items()):
         print(f"Lost: {count}, {reason}.")
-    if result.pending:
+    if waiting:
         print("`xray-trace check` says what is wrong.")
-    return 1 if result.pending or lost else 0
+    return 1 if waiting or lost else 0
+
+
+def _left_to_send(config: Config) -> int:
+    left = [entry for entry in spool_entries(config) if _is_purgeable(entry, config)]
+    return sum(entry.events for entry in left if entry.kind not in _SET_ASIDE)
 
 
 def _purge(config: Config, chosen: argparse.Namespace) -> int:

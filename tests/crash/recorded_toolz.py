@@ -8,7 +8,10 @@ from typing import Any
 
 import xray_trace as xray
 
-RECORDED = {f"toolz.{name}" for name in ("itertoolz", "functoolz", "dicttoolz", "recipes", "sandbox.core")}
+
+def is_public(module: str) -> bool:
+    first, *rest = module.split(".")
+    return first == "toolz" and not any(part == "tests" or part.startswith("_") for part in rest)
 
 
 class RecordingLoader(Loader):
@@ -27,7 +30,7 @@ class RecordingLoader(Loader):
 
 class Finder(MetaPathFinder):
     def find_spec(self, name: str, path: Any, target: object = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path) if name in RECORDED else None
+        spec = PathFinder.find_spec(name, path) if is_public(name) else None
         if spec is not None and spec.loader is not None:
             spec.loader = RecordingLoader(spec.loader)
         return spec

@@ -258,6 +258,32 @@ def test_what_a_dead_program_left_is_listed_sent_and_gone(command: Command, serv
     assert sorted(step["output"]["value"] for step in found) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("seconds", ["inf", "1e300"])
+def test_flush_may_take_for_ever(command: Command, server: Credentials, seconds: str) -> None:
+    command.record(3)
+    flushed = command("spool", "flush", "--timeout-seconds", seconds)
+    assert flushed.returncode == 0, flushed.stderr + flushed.stdout
+    assert re.match(r"[1-9]\d* delivered, 0 still waiting, 0 lost\.", flushed.stdout)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
+def test_flush_that_has_no_time_says_what_still_waits(command: Command, server: Credentials, seconds: str) -> None:
+    command.record(3)
+    flushed = command("spool", "flush", "--timeout-seconds", seconds)
+    waits = not command("spool", "list").stdout.startswith("Nothing waits")
+    assert flushed.returncode == int(waits), flushed.stderr + flushed.stdout
+    assert re.match(r"\d+ delivered, [1-9]\d* still waiting" if waits else r"[1-9]\d* delivered, 0 ", flushed.stdout)
+
+
+def test_flush_counts_as_waiting_what_it_could_not_take_over(command: Command, server: Credentials) -> None:
+    command.record(3)
+    (lock,) = command.spool.glob("events/*.lock")
+    lock.with_name(f"{lock.stem}-00000009.0.events.json.tmp").mkdir()  # in the way, and not to be removed as a file
+    flushed = command("spool", "flush", "--timeout-seconds", "2")
+    assert flushed.returncode == 1, flushed.stdout
+    assert re.match(r"0 delivered, [1-9]\d* still waiting, 0 lost\.", flushed.stdout)
+
+
 def test_flush_without_a_server_keeps_everything_and_says_so(command: Command) -> None:
     command.environ |= {"XRAY_API_KEY": KEY, "XRAY_BASE_URL": "http://127.0.0.1:1"}
     command.record(2)

@@ -25,7 +25,7 @@ AT_A_TIME = Budget(nodes=2_000, text=64 * 1024)
 
 _CHUNK_BYTES = 8 * 1024  # some hundred values, which take a millisecond or two; a write costs little beside it
 _CHUNK_PIECES = 200  # small pieces take some µs each, and have to come to a chunk within a millisecond too
-_MOST_BYTES = 2**30  # the server takes no larger value; what shares its parts could go on for ever
+_MOST_BYTES = 2**30 - 2**26  # of the 2^30 that the server takes: what is in hand by then is still written out
 _WIDEST = 400  # items that are looked at together
 _MOST_ARGS = 100  # of an exception, that its message repeats
 
@@ -92,8 +92,9 @@ class JsonStream:
             return _MASKED
         if issubclass(type(value), enum.Enum):
             value = enum_value(value)
-        if text_length(value) > self._budget.text:
-            return _MASKED if hidden else quoted_pieces(value, self._budget.text)
+        if (length := text_length(value)) > self._budget.text:
+            long = quoted_pieces(value, self._budget.text) if length <= self._bytes_left else _TOO_LARGE
+            return _MASKED if hidden else long
         single = scalar(value)
         if single is not None:
             return _MASKED if hidden and single.is_text else encode_json(single.plain)

@@ -24,6 +24,7 @@ __all__ = ["Exporter"]
 _is_finalizing = sys.is_finalizing
 _LIVES = 3  # a queue may be closed under a record by a shutdown or a fork; not again and again
 _SHARE_OF_STOPPING = 0.15  # of a shutdown's time: what closing connections and a last packing may take
+_LONGEST_WAIT_SECONDS = 1e6  # eleven days; every system's locks take that, and none takes infinity
 _CLOSED_AGAIN = "the exporter was shut down again and again while it was recording"
 
 
@@ -97,11 +98,12 @@ class Exporter:
         pipeline = self._pipeline
         if pipeline is not None:
             with self._guard.around("flushing"):
-                pipeline.flush(time.monotonic() + timeout_seconds)
+                pipeline.flush(time.monotonic() + _bounded(timeout_seconds))
         return self._stats.flush_result()
 
     def shutdown(self, timeout_seconds: float) -> FlushResult:
         """Flush, stop the thread and leave the rest on disk; may be repeated."""
+        timeout_seconds = _bounded(timeout_seconds)
         deadline = time.monotonic() + timeout_seconds
         with self._lock:
             pipeline, self._pipeline = self._pipeline, None
@@ -181,3 +183,10 @@ class Exporter:
         self._stats.record(1)
         self._stats.drop(reason)
         self.report(f"a large value is lost: {reason}")
+
+
+def _bounded(timeout_seconds: object) -> float:
+    """Return a time that can be waited for; what is no time, such as NaN, is none at all."""
+    if not isinstance(timeout_seconds, (int, float)) or not timeout_seconds > 0:
+        return 0.0
+    return min(timeout_seconds, _LONGEST_WAIT_SECONDS)

@@ -19,6 +19,7 @@ from xray_trace.stats import FlushResult, Stats
 __all__ = ["SpoolEntry", "flush_spool", "purge", "spool_entries"]
 
 _PACKED_GROWTH = 4  # a journal that becomes batches lies there twice for a moment, and ids and names are written out
+_STOPPING_SECONDS = 1.0  # at least, so that what was taken over is counted before anybody looks again
 _KINDS = {
     JOURNAL: "journal",
     BATCH: "batch",
@@ -83,7 +84,7 @@ def flush_spool(config: Config, timeout_seconds: float) -> FlushResult:
     exporter = Exporter(room, Stats())
     exporter.resume()
     exporter.flush(timeout_seconds)
-    return exporter.shutdown(deadline - time.monotonic())
+    return exporter.shutdown(max(_STOPPING_SECONDS, deadline - time.monotonic()))
 
 
 def _purge_owner(directory: Path, destination: str, owner: str) -> int:

@@ -16,6 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xray_backend.config import load_config as load_server_config
+from xray_trace.capture import json_stream
 from xray_trace.capture.json_codec import encode_json
 from xray_trace.capture.json_stream import JsonStream
 from xray_trace.capture.plain import Plainer
@@ -182,6 +184,36 @@ def test_it_is_complete_however_large_and_comes_in_small_chunks(value: Any) -> N
     assert max(map(len, chunks)) < 512 * 1024
     expected = {str(key): held for key, held in value.items()} if isinstance(value, dict) else value
     assert msgspec.json.decode(b"".join(chunks)) == expected
+
+
+MOST = 300_000
+IN_HAND = 2**26  # bytes that may still be written when the most is reached
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"id": n, "name": "n"} for n in range(50_000)],
+        {f"key {n}": n for n in range(50_000)},
+        {f"key {n}": {"password": "x", "id": n} for n in range(50_000)},
+        [[[n] * 50 for n in range(100)] for _ in range(100)],
+        {"small": 1, "text": "x" * 400_000, "bytes": b"x" * 400_000},
+        [1j] * 100_000,
+    ],
+    ids=["rows", "keys", "masked", "nested", "texts", "slow"],
+)
+def test_what_is_over_the_most_that_a_server_takes_is_left_out_and_said_to_be(
+    value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_stream, "_MOST_BYTES", MOST)
+    body = streamed(value)
+    assert len(body) < 2 * MOST
+    assert body.count(b"left out: too large]") >= 1
+    assert msgspec.json.decode(body)
+
+
+def test_what_is_in_hand_at_the_most_still_fits_into_what_a_server_takes() -> None:
+    assert load_server_config({}, {}).max_blob_bytes >= json_stream._MOST_BYTES + IN_HAND
 
 
 def test_it_takes_little_memory_beside_the_value() -> None:

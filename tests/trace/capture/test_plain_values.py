@@ -61,6 +61,19 @@ def test_a_value_is_encoded_the_same_beside_something_that_only_the_slow_way_can
     assert decoded([value, 1j]) == [as_json(value), "1j"]
 
 
+ODD_NUMBERS = st.sampled_from([math.nan, math.inf, -math.inf, 2**63, -(2**63) - 1])
+
+
+@given(st.dictionaries(st.sampled_from(["id", "name", "score"]), LEAVES | ODD_NUMBERS | st.lists(LEAVES)))
+@settings(deadline=None, max_examples=300)
+def test_a_small_dict_whose_names_were_met_before_comes_back_as_one_whose_names_are_new(value: dict[str, Any]) -> None:
+    capturer = Capturer(())
+    capturer.capture("value", {"id": 1, "name": "n", "score": 0.5})
+    body = capturer.capture("value", value).body
+    assert body is not None
+    assert msgspec.json.decode(body) == as_json(value)
+
+
 class Colour(enum.Enum):
     RED = "red"
 

@@ -1,5 +1,6 @@
 import json
 import logging
+import math
 import os
 import threading
 
@@ -23,6 +24,26 @@ def test_records_arrive_once_and_leave_nothing_behind(bench, server):
     assert {request.headers["x-api-key"] for request in server.requests} == {"key-1"}
     exporter.shutdown(5)
     assert bench.files() == []
+    assert_adds_up(stats)
+
+
+@pytest.mark.parametrize("forever", [math.inf, 1e300])
+def test_a_flush_and_a_shutdown_that_may_take_for_ever_wait_until_all_is_delivered(bench, server, forever):
+    exporter, stats = bench.exporter()
+    exporter.put(step("s1"))
+    assert exporter.flush(forever).pending == 0
+    exporter.put(step("s2"))
+    assert exporter.shutdown(forever).pending == 0
+    assert sorted(steps(server)) == ["s1", "s2"]
+    assert_adds_up(stats)
+
+
+@pytest.mark.parametrize("no_time", [math.nan, -1.0, 0.0, -math.inf, None, "soon"])
+def test_what_is_no_time_is_not_waited_for_and_raises_nothing(bench, server, no_time):
+    exporter, stats = bench.exporter()
+    exporter.put(step("s1"))
+    exporter.flush(no_time)
+    exporter.shutdown(no_time)
     assert_adds_up(stats)
 
 
