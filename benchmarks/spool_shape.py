@@ -26,6 +26,7 @@ from xray_trace.config import Config
 from xray_trace.events import Part, Record, StepEvent, encode_record
 from xray_trace.export.batch_queue import BatchQueue
 from xray_trace.export.disk_storage import DiskStorage
+from xray_trace.export.doorbell import Doorbell
 from xray_trace.export.expander import Expander
 from xray_trace.export.exporter import Exporter
 from xray_trace.stats import Stats
@@ -62,7 +63,7 @@ class Shapes:
 
     def __init__(self, directory: Path) -> None:
         self.storage = DiskStorage(directory / "shapes" / "xray-sdk", DESTINATION, LIMIT_BYTES)
-        self.queue = BatchQueue(self.storage, lambda: None, 10**9)
+        self.queue = BatchQueue(self.storage, Doorbell().nudge, 10**9)
         self.step = record()
         self.line = b",\n".join(Expander(DESTINATION).expand(self.step))
         self.payload = encode_record(self.step)

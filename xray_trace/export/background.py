@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from xray_trace.errors import SpoolError
 from xray_trace.export.adoption import Adopter
 from xray_trace.export.batch_packer import BatchPacker
+from xray_trace.export.descriptors import try_descriptors
 from xray_trace.export.drop_notices import DropNotices
 from xray_trace.export.item import Item
 from xray_trace.export.journal import Journal, SealedJournal
@@ -32,7 +33,6 @@ _ADOPTING_SECONDS = 0.1  # in one go, and between two: what hundreds of dead lef
 _ATTENDED_SECONDS = 0.2  # between looks while batches fill; some thousand records come meanwhile, a few journals
 _RING = b"!"  # there is something to do now
 _STIR = b"."  # something began that may run long
-_PAIRS_NEEDED = 3  # of descriptors: the loop opens three, the bell has two
 _RINGS_AT_ONCE = 4096  # bytes; more than come while the loop is busy
 
 
@@ -74,7 +74,7 @@ class Background:
 
     def run(self) -> None:
         """Work until the pipeline is stopped; raises OSError at once where the program has all descriptors in use."""
-        _try_descriptors()
+        try_descriptors()
         asyncio.run(self._work(), debug=False)  # the program's PYTHONASYNCIODEBUG is about its own loops
 
     async def _work(self) -> None:
@@ -91,7 +91,8 @@ class Background:
 
     async def _hear(self, hearing: socket.socket) -> None:
         while heard := await asyncio.get_running_loop().sock_recv(hearing, _RINGS_AT_ONCE):
-            self._is_rung |= _RING in heard
+            if _RING in heard:
+                self._is_rung |= self._pipeline.doorbell.take_urgency()
             if _STIR in heard and self._notes is not None:
                 self._notes.stir()
             self._heard.set()
@@ -112,14 +113,17 @@ class Background:
     async def _next_ring(self, stir: Callable[[], None]) -> None:
         """Return when rung, or after the interval; what runs long meanwhile is looked at each second.
 
-        While batches fill, that is soon, and nobody needs to ring for the next one.
+        Once a batch is full, that is soon, and nobody needs to ring for the next one: it is packed when the burst that
+        filled it is over, mostly, and not beside it.
         """
-        interval = self._pipeline.config.batch_interval_seconds
-        self._pipeline.doorbell.is_attended = self._is_busy
-        if not self._is_busy and self._pipeline.doorbell.take_nudge():
-            self._is_rung = True  # a batch filled just before, and nobody rang
+        doorbell, interval = self._pipeline.doorbell, self._pipeline.config.batch_interval_seconds
+        doorbell.is_attended = self._is_busy
         due = time.monotonic() + (min(interval, _ATTENDED_SECONDS) if self._is_busy else interval)
         while not self._is_rung and (left := due - time.monotonic()) > 0:
+            if not self._is_busy and doorbell.take_nudge():
+                self._is_busy = doorbell.is_attended = True
+                due = min(due, time.monotonic() + _ATTENDED_SECONDS)
+                continue
             with contextlib.suppress(asyncio.TimeoutError):
                 rest = math.inf if self._notes is None else self._notes.rest_seconds(stir)
                 await asyncio.wait_for(self._heard.wait(), min(left, rest))
@@ -275,14 +279,6 @@ class Background:
         finally:
             self._pipeline.reporter.write()
             done.set()
-
-
-def _try_descriptors() -> None:
-    """Open as many as the event loop and the bell need; a loop that is half made when one is missing prints so."""
-    with contextlib.ExitStack() as opened:
-        for _ in range(_PAIRS_NEEDED):
-            for end in socket.socketpair():
-                opened.enter_context(end)
 
 
 def _send(ringing: socket.socket, signal: bytes) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
+from typing import Protocol
 
 from xray_trace.errors import QueueClosedError, SpoolError
 from xray_trace.export.frames import to_frame
@@ -20,6 +20,12 @@ _SHARE_OF_SPOOL = 16  # an open and a spare journal must leave most of a small s
 _TRIES = 8  # between taking a fresh journal and writing into it, other threads may fill it; hardly twice in a row
 
 
+class Nudge(Protocol):
+    """Tells the background that a batch is full, or that only the background can make room: see `Doorbell.nudge`."""
+
+    def __call__(self, *, urgent: bool = False) -> None: ...
+
+
 class BatchQueue:
     """Takes records from any thread; the background takes the sealed journals away.
 
@@ -27,7 +33,7 @@ class BatchQueue:
     spare. So a signal handler that records while it interrupts the very change of journals can lose none.
     """
 
-    def __init__(self, storage: StorageAdapter, nudge: Callable[[], None], max_batch_size: int) -> None:
+    def __init__(self, storage: StorageAdapter, nudge: Nudge, max_batch_size: int) -> None:
         self._storage = storage
         self._nudge = nudge
         self._max_batch_size = max_batch_size
@@ -53,7 +59,7 @@ class BatchQueue:
             try:
                 journal = self._put_elsewhere(frame)
             finally:  # a journal is full before the count, or there is no room: only the background can make some
-                self._nudge()
+                self._nudge(urgent=True)
         if journal.count_one() == self._max_batch_size:
             self._nudge()
 

@@ -35,7 +35,7 @@ def drained(queue: BatchQueue) -> list[bytes]:
 
 
 def test_what_is_put_is_collected_once_and_in_order(storage):
-    queue = BatchQueue(storage, lambda: None, 100)
+    queue = BatchQueue(storage, lambda **_: None, 100)
     records = [b"record %d" % number for number in range(50)]
     for record in records:
         queue.put(record)
@@ -45,7 +45,7 @@ def test_what_is_put_is_collected_once_and_in_order(storage):
 
 def test_the_count_wakes_once_a_journal(storage):
     rings = []
-    queue = BatchQueue(storage, lambda: rings.append(1), 10)
+    queue = BatchQueue(storage, lambda **_: rings.append(1), 10)
     for _ in range(25):
         queue.put(b"x")
     assert len(rings) == 1
@@ -58,7 +58,7 @@ def test_the_count_wakes_once_a_journal(storage):
 @pytest.mark.parametrize("size", [100_000, 3_000_000])
 def test_a_journal_that_is_full_before_the_count_wakes_too(storage, size):
     rings = []
-    queue = BatchQueue(storage, lambda: rings.append(1), 100)
+    queue = BatchQueue(storage, lambda **_: rings.append(1), 100)
     for _ in range(12):
         queue.put(bytes(size))
     assert rings
@@ -70,7 +70,7 @@ def test_a_journal_that_is_full_before_the_count_wakes_too(storage, size):
 def test_a_record_that_finds_no_room_wakes_whoever_can_make_some(tmp_path):
     storage = MemoryStorage(DESTINATION, 1_000_000)
     rings = []
-    queue = BatchQueue(storage, lambda: rings.append(1), 100)
+    queue = BatchQueue(storage, lambda **_: rings.append(1), 100)
     for _ in range(16):  # what finds room, and one that has a journal of its own
         queue.put(bytes(50_000))
     rings.clear()
@@ -80,7 +80,7 @@ def test_a_record_that_finds_no_room_wakes_whoever_can_make_some(tmp_path):
 
 
 def test_records_of_any_size_are_kept_even_those_larger_than_a_journal(storage):
-    queue = BatchQueue(storage, lambda: None, 100)
+    queue = BatchQueue(storage, lambda **_: None, 100)
     records = [os.urandom(size) for size in (1, 400_000, 400_000, 400_000, 3_000_000, 5)]
     for record in records:
         queue.put(record)
@@ -88,7 +88,7 @@ def test_records_of_any_size_are_kept_even_those_larger_than_a_journal(storage):
 
 
 def test_a_closed_queue_takes_nothing_more_and_still_gives_what_it_has(storage):
-    queue = BatchQueue(storage, lambda: None, 100)
+    queue = BatchQueue(storage, lambda **_: None, 100)
     queue.put(b"kept")
     queue.close()
     with pytest.raises(QueueClosedError):
@@ -98,7 +98,7 @@ def test_a_closed_queue_takes_nothing_more_and_still_gives_what_it_has(storage):
 
 
 def test_nothing_is_lost_or_doubled_while_threads_record_and_the_journals_change(storage):
-    queue = BatchQueue(storage, lambda: None, 100)
+    queue = BatchQueue(storage, lambda **_: None, 100)
     found: list[bytes] = []
     writers = [
         threading.Thread(target=lambda n=n: [queue.put(b"%d-%d" % (n, i)) for i in range(3000)]) for n in range(8)
@@ -115,7 +115,7 @@ def test_nothing_is_lost_or_doubled_while_threads_record_and_the_journals_change
 def test_rotating_ten_thousand_times_never_writes_into_a_file_of_the_program(tmp_path):
     """Threads open and close files of their own, so that descriptor numbers are used again and again."""
     storage = DiskStorage(tmp_path / "xray-sdk", DESTINATION, 3_000_000)
-    queue = BatchQueue(storage, lambda: None, 100)
+    queue = BatchQueue(storage, lambda **_: None, 100)
     turn = threading.Lock()
     spoiled: list[str] = []
     collected: list[int] = []
@@ -147,7 +147,7 @@ def test_rotating_ten_thousand_times_never_writes_into_a_file_of_the_program(tmp
 
 def test_a_signal_handler_may_record_at_any_moment(storage):
     """Its record may strike in the middle of the change of journals, which it then does itself."""
-    queue = BatchQueue(storage, lambda: None, 100)
+    queue = BatchQueue(storage, lambda **_: None, 100)
     rung: list[int] = []
     deadline = time.monotonic() + 60
 
@@ -199,7 +199,7 @@ def test_what_a_signal_handler_raises_reaches_the_program(storage):
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
-    queue = BatchQueue(storage, lambda: None, 100)
+    queue = BatchQueue(storage, lambda **_: None, 100)
     before = signal.signal(signal.SIGALRM, handler)
     try:
         with pytest.raises(Alarm):
