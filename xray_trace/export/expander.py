@@ -16,8 +16,8 @@ __all__ = ["Expander", "Shelve", "lost_value_event"]
 Shelve = Callable[[str, Part], str | None]
 """Given a trace's id and a part, makes a blob of its file or its bytes and returns the data id, or None."""
 
-_REMEMBERED_IDS = 4096
-"""Contents told apart from new ones; enough for what traces share at one time, and a megabyte or two."""
+_REMEMBERED_IDS = 2048
+"""Contents told apart from new ones, at least; enough for what traces share at one time, and a megabyte or two."""
 
 _LONGEST_REMEMBERED = 256
 """Bytes; a content up to this size is known again by itself, which costs a fifth of hashing it."""
