@@ -154,7 +154,7 @@ def test_what_a_signal_handler_raises_inside_our_guard_reaches_the_user(recorder
         ("is_flat", "if type(name)"),
         ("take", "return Part("),
         ("_take_result", "take_plain = core"),
-        ("_whole", "names ="),
+        ("encode_plain", "names ="),
         ("_message", "return str("),
     ],
 )

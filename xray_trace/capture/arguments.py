@@ -38,14 +38,13 @@ class ArgumentBinder:
         self._names = names
         self._ignore = ignore
         self._order = tuple(p.name for p in parameters)
-        self.positional = tuple(p.name for p in parameters if p.kind in _POSITIONAL)
+        self._positional = tuple(p.name for p in parameters if p.kind in _POSITIONAL)
         self._by_keyword = frozenset(p.name for p in parameters if p.kind in _NAMED)
         self._defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
         self._rest = _name_of(parameters, inspect.Parameter.VAR_POSITIONAL)
         self._extra = _name_of(parameters, inspect.Parameter.VAR_KEYWORD)
-        is_simple = names is None and not ignore and len(self.positional) == len(parameters)
-        self.simple_count = len(parameters) if is_simple else -1
-        """How many positional arguments have the names of `positional` one by one, nothing left out; -1 for none."""
+        is_simple = names is None and not ignore and len(self._positional) == len(parameters)
+        self._simple_count = len(parameters) if is_simple else -1
 
     def pairs(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], is_secret: Callable[[str], bool] = lambda name: False
@@ -54,8 +53,8 @@ class ArgumentBinder:
 
         Very many keyword arguments are one dict under the name of `**kwargs`, and so are those under a secret one.
         """
-        if not kwargs and len(args) == self.simple_count:
-            return zip(self.positional, args)  # noqa: B905 - counted above; the keyword would cost as much again
+        if not kwargs and len(args) == self._simple_count:
+            return zip(self._positional, args)  # noqa: B905 - counted above; the keyword would cost as much again
         return self._select(self._bind_all(args, kwargs, is_secret)).items()
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object]:
@@ -65,9 +64,9 @@ class ArgumentBinder:
     def _bind_all(
         self, given: tuple[Any, ...], kwargs: dict[str, Any], is_secret: Callable[[str], bool]
     ) -> dict[str, object]:
-        values: dict[str, object] = dict(zip(self.positional, given, strict=False))
+        values: dict[str, object] = dict(zip(self._positional, given, strict=False))
         if self._rest is not None:
-            values[self._rest] = given[len(self.positional) :]
+            values[self._rest] = given[len(self._positional) :]
         extra: dict[str, object] = {}
         for name, value in kwargs.items():
             if name in self._by_keyword:

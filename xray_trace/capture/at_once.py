@@ -11,7 +11,9 @@ from xray_trace.capture.probe import (
     CALLER_BUDGET,
     INT64_MAX,
     INT64_MIN,
+    MAX_DEPTH,
     WHATEVER_IT_COSTS,
+    Budget,
     TooLarge,
     is_flat,
     look_at,
@@ -20,7 +22,7 @@ from xray_trace.capture.redaction import Redaction
 from xray_trace.capture.shape import CONTAINER_SHAPES, ONE_LONGER, SCALAR, TEXT
 from xray_trace.events import Part, Role
 
-__all__ = ["LONGEST_QUOTED_TEXT", "AtOnce"]
+__all__ = ["LONGEST_QUOTED_TEXT", "AtOnce", "encode_plain"]
 
 LONGEST_QUOTED_TEXT = 16 * 1024
 """Characters; a longer string is stored as it is, because quoting and escaping it costs ten times a copy."""
@@ -74,3 +76,18 @@ class AtOnce:
                 raise
             return False
         return names is not None and self._redaction.are_harmless(names)
+
+
+def encode_plain(value: Any, redaction: Redaction, budget: Budget, levels: int = MAX_DEPTH) -> bytes | None:
+    """Return the JSON of a container that is plain all the way down and hides no secret, else None.
+
+    Raises TooLarge if it is over the budget.
+    """
+    names = look_at(value, budget, levels)
+    if names is None or not redaction.are_harmless(names):
+        return None
+    try:
+        return encode_json(value)
+    except (UnicodeEncodeError, TypeError) as error:  # as in `take`
+        pass_on_signal(error)
+        return None

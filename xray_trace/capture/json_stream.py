@@ -4,16 +4,16 @@ import enum
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
+from xray_trace.capture.at_once import encode_plain
 from xray_trace.capture.batches import Batches
 from xray_trace.capture.containers import dict_behind, entries_in_turn, items_in_turn
 from xray_trace.capture.description import Described, describe, describe_exception, fields_of
-from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.foreign import stand_in
 from xray_trace.capture.json_codec import decode_json, encode_json
 from xray_trace.capture.key_names import KeyNames
 from xray_trace.capture.long_text import quoted_pieces, text_length
 from xray_trace.capture.plain import CALLER_WALK, Plainer, is_pair
-from xray_trace.capture.probe import MAX_DEPTH, Budget, TooLarge, look_at
+from xray_trace.capture.probe import MAX_DEPTH, Budget, TooLarge
 from xray_trace.capture.redaction import MASK, Redaction
 from xray_trace.capture.scalars import clean_text, enum_value, scalar
 from xray_trace.capture.type_name import qualified_name
@@ -105,7 +105,7 @@ class JsonStream:
         """Return a container at once, or None for one that is too large for that."""
         try:
             if not hidden and _is_usual(type(value)):
-                together = self._together(value, MAX_DEPTH - self._depth)
+                together = encode_plain(value, self._redaction, self._budget, MAX_DEPTH - self._depth)
                 if together is not None:
                     return together
             plainer = Plainer(self._redaction, self._budget, stop_when_full=True, path=self._path, depth=self._depth)
@@ -114,17 +114,6 @@ class JsonStream:
             return None
         self.described = self.described or plainer.described
         return encode_json(plain)
-
-    def _together(self, value: Any, levels: int) -> bytes | None:
-        """Encode in one call what is plain and hides nothing, else return None; raises TooLarge."""
-        names = look_at(value, self._budget, levels)
-        if names is None or not self._redaction.are_harmless(names):
-            return None
-        try:
-            return encode_json(value)
-        except (UnicodeEncodeError, TypeError) as error:  # a lone surrogate, or another thread's change since the look
-            pass_on_signal(error)
-            return None
 
     # -- what is too large to be taken at once ----------------------------------------------------------
 
@@ -186,7 +175,7 @@ class JsonStream:
     def _entries_together(self, part: list[Any], names: KeyNames, hidden: bool) -> bytes | None:
         if hidden or self._asks or not names.are_own(part):
             return None
-        encoded = self._together(dict(part), MAX_DEPTH - self._depth + 1)
+        encoded = encode_plain(dict(part), self._redaction, self._budget, MAX_DEPTH - self._depth + 1)
         if encoded is None:
             return None
         names.keep(part)
@@ -227,7 +216,7 @@ class JsonStream:
     def _items_together(self, part: list[Any], hidden: bool) -> bytes | None:
         if hidden or self._asks:
             return None
-        encoded = self._together(part, MAX_DEPTH - self._depth + 1)
+        encoded = encode_plain(part, self._redaction, self._budget, MAX_DEPTH - self._depth + 1)
         return None if encoded is None else encoded[1:-1]
 
     def _parts(

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from xray_trace.capture.at_once import encode_plain
 from xray_trace.capture.containers import entries_of
-from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.json_codec import encode_json
 from xray_trace.capture.plain import Plainer, free_key
-from xray_trace.capture.probe import Budget, TooLarge, look_at
+from xray_trace.capture.probe import Budget, TooLarge
 from xray_trace.capture.redaction import Redaction
 
 __all__ = ["MOST_BYTES", "TOO_LARGE", "encode_metadata"]
@@ -33,12 +33,8 @@ def encode_metadata(values: Mapping[str, object], redaction: Redaction) -> bytes
 def _whole(values: dict[str, object], redaction: Redaction) -> bytes | None:
     """Return all of it in one encoding, or None where it is too large, hides a secret or is not plain."""
     try:
-        names = look_at(values, _WALK)
-        return encode_json(values) if names is not None and redaction.are_harmless(names) else None
+        return encode_plain(values, redaction, _WALK)
     except TooLarge:
-        return None
-    except (UnicodeEncodeError, TypeError) as error:
-        pass_on_signal(error)
         return None
 
 

@@ -1,6 +1,6 @@
 """A callable each of whose calls is a step."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -60,13 +60,8 @@ class StepActivity:
         self, call: "StepCall", capturer: Capturer, is_bound: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         binder = self._binders.get(is_bound) or self._make_binder(is_bound)
-        pairs: Iterable[tuple[str, object]]
-        if len(args) == binder.simple_count and not kwargs:
-            pairs = zip(binder.positional, args)  # noqa: B905 - just counted; the keyword would cost as much again
-        else:
-            pairs = binder.pairs(args, kwargs, capturer.is_secret)
         take_plain, always, parts = capturer.take_plain, self.options.always, call.parts
-        for key, value in pairs:
+        for key, value in binder.pairs(args, kwargs, capturer.is_secret):
             try:
                 part = take_plain(key, "input", value, always)
             except TooLarge:
