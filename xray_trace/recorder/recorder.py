@@ -69,19 +69,9 @@ class Recorder:
         if trace.core is None:
             return kind(None, trace, name, new_id(), None, parent_id, trace_is_own, 0.0, 0.0, options)
         core, step_id = self.core, new_id()
-        next_number, wall_seconds, monotonic_seconds = trace.next_number, core.wall_seconds, core.monotonic_seconds
-        step = kind(
-            core,
-            trace,
-            name,
-            step_id,
-            next_number(),
-            parent_id,
-            trace_is_own,
-            wall_seconds(),
-            monotonic_seconds(),
-            options,
-        )
+        number = trace.next_number()
+        at_seconds, began_seconds = core.wall_seconds(), core.monotonic_seconds()
+        step = kind(core, trace, name, step_id, number, parent_id, trace_is_own, at_seconds, began_seconds, options)
         core.running.steps[step_id] = step  # last: the background may look at it from now on
         return step
 

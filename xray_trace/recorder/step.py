@@ -134,27 +134,18 @@ class Step(Scope, eq=False):
         if core is None or self._ended:
             return
         self._ended = True
-        step_id, trace, put, monotonic_seconds = self.step_id, self.trace, core.put, core.monotonic_seconds
         try:
             if error is not None:
                 self.add_metadata(describe_error(error))
-            event = StepEvent(
-                "step" if error is None else "step-error",
-                step_id,
-                self.name,
-                self.number,
-                self._at_seconds,
-                monotonic_seconds() - self.began_seconds,
-                self._parent_id,
-                b"{}" if self._metadata is None else self._metadata.encode(),
-            )
-            put(Record(trace.trace_id, event, self.parts), self._is_small)
+            event = self._event("step" if error is None else "step-error")
+            event.duration_seconds = core.monotonic_seconds() - self.began_seconds
+            core.put(Record(self.trace.trace_id, event, self.parts), self._is_small)
         except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
             core.guard.swallow(fault, f"recording the step {self.name!r}")
         finally:
             if self._trace_is_own:
-                trace.end(error)
-            core.running.end_step(step_id)  # last: whoever does not find it there finds its end in the spool
+                self.trace.end(error)
+            core.running.end_step(self.step_id)  # last: whoever does not find it there finds its end in the spool
 
     def unfinished(self) -> Unfinished:
         """Return what is to be told of the step while it runs; the background asks, in its own thread."""
