@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from xray_backend.query.cursor import Position, StepPosition
+from xray_backend.query.cursor import FieldPosition, Position, StepPosition
+from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
 
 __all__ = [
@@ -164,7 +165,7 @@ class Page:
     """Documents, and where the next page begins (None: this was the last)."""
 
     documents: Sequence[Json]
-    next_position: Position | None
+    next_position: Position | FieldPosition | None
 
 
 @dataclass(frozen=True)
@@ -276,12 +277,25 @@ class Store(ABC):
 
     @abstractmethod
     def query(
-        self, collection: Collection, project_id: str, condition: Node, *, limit: int, after: Position | None
+        self,
+        collection: Collection,
+        project_id: str,
+        condition: Node,
+        *,
+        sort: Sort | None = None,
+        limit: int,
+        after: Position | FieldPosition | None,
     ) -> Page:
-        """Find documents, newest first (`timestamp` of steps, `createdAt` of traces), then by `_id`.
+        """Find documents, newest first (`timestamp` of steps, `createdAt` of traces), then by `_id`; or as sorted.
 
-        Raises `Unavailable` if it takes longer than the store's time limit.
+        `after` is the `next_position` of a page with the same condition and sort. From page to page, a document that
+        does not change comes once, whatever is stored meanwhile. Raises `Unavailable` if it takes longer than the
+        store's time limit.
         """
+
+    @abstractmethod
+    def count(self, collection: Collection, project_id: str, condition: Node) -> int:
+        """Count the documents of a query. Raises `Unavailable` if it takes longer than the store's time limit."""
 
     @abstractmethod
     def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:

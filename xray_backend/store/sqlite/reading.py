@@ -1,22 +1,24 @@
 """Reading traces, steps, data records and schemas back."""
 # ruff: noqa: S608 - what is put together are our own names and the compiled condition; every value is bound
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
 from xray_backend.clock import iso
-from xray_backend.query.cursor import Position, StepPosition
-from xray_backend.query.sql import compile_condition
+from xray_backend.query.cursor import FieldPosition, Position, StepPosition
+from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
 from xray_backend.store.base import Collection, DataRecord, Json, Page, StepPage
+from xray_backend.store.sqlite.index.block import TIME_COLUMN, TIME_FIELD
+from xray_backend.store.sqlite.index.by_field import page_by_field
+from xray_backend.store.sqlite.index.by_time import page_by_time
+from xray_backend.store.sqlite.index.finder import Finder
 from xray_backend.store.sqlite.readers import Readers
 
 __all__ = ["Reading"]
-
-_TIME: Final[Mapping[Collection, str]] = {"steps": "timestamp_ms", "traces": "created_at_ms"}
 
 _STEPS_OF: Final = """
 SELECT CAST(steps.doc AS BLOB), steps.step_number, steps.timestamp_ms, steps.step_id
@@ -77,13 +79,27 @@ class Reading:
         return self._page("traces", terms, limit, after)
 
     def query(
-        self, collection: Collection, project_id: str, condition: Node, *, limit: int, after: Position | None
+        self,
+        collection: Collection,
+        project_id: str,
+        condition: Node,
+        *,
+        sort: Sort | None,
+        limit: int,
+        after: Position | FieldPosition | None,
     ) -> Page:
-        """Find documents, newest first."""
-        compiled = compile_condition(condition, collection)
-        terms = _Terms(["project_id = ?"], [project_id])
-        terms.add(f"({compiled.sql})", *compiled.params)
-        return self._page(collection, terms, limit, after)
+        """Find documents, in the order of time or of a field."""
+        with self._readers.snapshot() as snapshot:
+            finder = Finder(snapshot, collection, project_id, condition)
+            if sort is None or sort.path == (TIME_FIELD[collection],):
+                direction = -1 if sort is None else sort.direction
+                return page_by_time(finder, direction, limit, cast("Position | None", after))
+            return page_by_field(finder, sort, limit, cast("FieldPosition | None", after))
+
+    def count(self, collection: Collection, project_id: str, condition: Node) -> int:
+        """Count documents."""
+        with self._readers.snapshot() as snapshot:
+            return Finder(snapshot, collection, project_id, condition).count()
 
     def trace(self, project_id: str, trace_id: str) -> Json | None:
         """Find one trace."""
@@ -136,7 +152,7 @@ class Reading:
         return [_schema(*row) for row in rows]
 
     def _page(self, collection: Collection, terms: _Terms, limit: int, after: Position | None) -> Page:
-        time = _TIME[collection]
+        time = TIME_COLUMN[collection]
         if after is not None:
             terms.add(f"({time}, oid) < (?, ?)", *after)
         rows = self._readers.all(

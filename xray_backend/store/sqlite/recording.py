@@ -20,13 +20,13 @@ __all__ = ["Recording"]
 _STEP: Final = """
 INSERT INTO steps (oid, project_id, trace_id, step_id, step_name, step_number, timestamp_ms, pending, doc)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (project_id, step_id) DO UPDATE SET
-    trace_id = excluded.trace_id, step_name = excluded.step_name, step_number = excluded.step_number,
-    timestamp_ms = excluded.timestamp_ms, pending = 0,
-    doc = substr(excluded.doc, 1, 8) || steps.oid || substr(excluded.doc, 33)
-WHERE steps.pending AND NOT excluded.pending
+ON CONFLICT (project_id, step_id) DO NOTHING
 """
-"""A final step takes a pending one's place and `_id`; a document begins with `{"_id":"` and its 24 digits."""
+
+_RUNNING: Final = """
+SELECT seq, step_id, oid FROM steps
+WHERE project_id = ? AND step_id IN (SELECT value FROM json_each(?)) AND pending = 1
+"""
 
 _DATA: Final = """
 INSERT INTO data (oid, project_id, data_id, trace_id, doc, content) VALUES (?, ?, ?, ?, ?, ?)
@@ -40,6 +40,10 @@ ON CONFLICT (project_id, step_name, schema_hash) DO UPDATE SET
 """
 
 _encode = msgspec.json.Encoder().encode
+
+_STEP_ID: Final = 3
+_PENDING: Final = 7
+"""Where these stand in a row."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,22 @@ class _Rows:
         """Write all of it in the open transaction."""
         for trace_id, events in self.traces.items():
             merge_trace(connection, self.project_id, trace_id, events)
-        stored = _insert(connection, _STEP, self.steps) + _insert(connection, _DATA, self.data)
+        stored = self._write_steps(connection) + _insert(connection, _DATA, self.data)
         _insert(connection, _SCHEMA, self.schemas)
         return WriteResult(stored=stored, repeated=len(self.steps) + len(self.data) - stored)
+
+    def _write_steps(self, connection: sqlite3.Connection) -> int:
+        """Write the running steps before the final ones, which may end them, and return how many were new."""
+        final: dict[object, tuple[object, ...]] = {}
+        running = []
+        for step in self.steps:
+            if not step[_PENDING]:
+                final.setdefault(step[_STEP_ID], step)
+            elif step[_STEP_ID] not in final:
+                running.append(step)
+        stored = _insert(connection, _STEP, running)
+        _take_places(connection, self.project_id, final)
+        return stored + _insert(connection, _STEP, list(final.values()))
 
 
 class Recording:
@@ -78,6 +95,20 @@ class Recording:
             [_schema_row(project, sighting) for sighting in batch.schemas],
         )
         return self._writer.run(rows.write)
+
+
+def _take_places(connection: sqlite3.Connection, project_id: str, final: dict[object, tuple[object, ...]]) -> None:
+    """Remove the running steps that end here. The final ones take their `_id`, but get a `seq` of their own."""
+    running = connection.execute(_RUNNING, (project_id, _text(list(final)))).fetchall() if final else []
+    for seq, step_id, object_id in running:
+        connection.execute("DELETE FROM steps WHERE seq = ?", (seq,))
+        _, *columns, document = final[step_id]
+        final[step_id] = (object_id, *columns, _with_object_id(str(document), object_id))
+
+
+def _with_object_id(document: str, object_id: str) -> str:
+    """Put another `_id` into a document, which begins with `{"_id":"` and 24 digits."""
+    return f"{document[:8]}{object_id}{document[32:]}"
 
 
 def _insert(connection: sqlite3.Connection, sql: str, rows: list[tuple[object, ...]]) -> int:

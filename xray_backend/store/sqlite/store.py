@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from xray_backend.clock import now_ms
-from xray_backend.query.cursor import Position, StepPosition
+from xray_backend.query.cursor import FieldPosition, Position, StepPosition
+from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
 from xray_backend.store.base import (
     ApiKey,
@@ -128,9 +129,19 @@ class SqliteStore(Store):
         return self._reading.data(project_id, trace_id, data_id)
 
     def query(
-        self, collection: Collection, project_id: str, condition: Node, *, limit: int, after: Position | None
+        self,
+        collection: Collection,
+        project_id: str,
+        condition: Node,
+        *,
+        sort: Sort | None = None,
+        limit: int,
+        after: Position | FieldPosition | None,
     ) -> Page:
-        return self._reading.query(collection, project_id, condition, limit=limit, after=after)
+        return self._reading.query(collection, project_id, condition, sort=sort, limit=limit, after=after)
+
+    def count(self, collection: Collection, project_id: str, condition: Node) -> int:
+        return self._reading.count(collection, project_id, condition)
 
     def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
         return self._reading.schemas(project_id, step_name)

@@ -1,0 +1,29 @@
+"""The order of an answer: one field, completed by `_id`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xray_backend.errors import BadRequest
+from xray_backend.query.limits import QueryLimits
+from xray_backend.query.path import parse_path
+from xray_backend.query.tree import Path
+
+__all__ = ["Sort", "parse_sort"]
+
+
+@dataclass(frozen=True)
+class Sort:
+    """A path, and 1 for ascending or -1 for descending; `_id` decides between equals, in the same direction."""
+
+    path: Path
+    direction: Literal[1, -1]
+
+
+def parse_sort(sort: object, collection: Literal["steps", "traces"], limits: QueryLimits) -> Sort:
+    """Return the order. Raises `BadRequest` if it is not one stored field with 1 or -1."""
+    if not isinstance(sort, dict) or len(sort) != 1:
+        raise BadRequest('sort is an object with one field, such as {"metadata.score": -1}; `_id` completes it.')
+    ((text, direction),) = sort.items()
+    if isinstance(direction, bool) or direction not in (1, -1):
+        raise BadRequest(f"The direction of sort must be 1 (ascending) or -1 (descending), not {direction!r:.40}.")
+    return Sort(parse_path(str(text), collection, limits), 1 if direction == 1 else -1)
