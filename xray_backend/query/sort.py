@@ -1,14 +1,18 @@
 """The order of an answer: one field, completed by `_id`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from xray_backend.errors import BadRequest
 from xray_backend.query.limits import QueryLimits
 from xray_backend.query.path import parse_path
 from xray_backend.query.tree import Path
 
-__all__ = ["Sort", "parse_sort"]
+__all__ = ["TIME_FIELD", "Sort", "parse_sort"]
+
+TIME_FIELD: Final[Mapping[Literal["steps", "traces"], str]] = {"steps": "timestamp", "traces": "createdAt"}
+"""The time that orders a collection where nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,10 @@ class Sort:
 
     path: Path
     direction: Literal[1, -1]
+
+    def is_by_time(self, collection: Literal["steps", "traces"]) -> bool:
+        """Tell whether this is the collection's own order, or its reverse."""
+        return self.path == (TIME_FIELD[collection],)
 
 
 def parse_sort(sort: object, collection: Literal["steps", "traces"], limits: QueryLimits) -> Sort:

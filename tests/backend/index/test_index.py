@@ -89,9 +89,7 @@ def _pages(store: SqliteStore, project: str, filter: object, sort: Sort | None) 
     found: list[str] = []
     after = None
     while True:
-        page = store.query(
-            "steps", project, parse_filter(filter, "steps", LIMITS), sort=sort, limit=2, after=after
-        )
+        page = store.query("steps", project, parse_filter(filter, "steps", LIMITS), sort=sort, limit=2, after=after)
         found += [json.loads(document)["stepId"] for document in page.documents]
         after = page.next_position
         if after is None:

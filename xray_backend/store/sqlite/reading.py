@@ -12,7 +12,7 @@ from xray_backend.query.cursor import FieldPosition, Position, StepPosition
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
 from xray_backend.store.base import Collection, DataRecord, Json, Page, StepPage
-from xray_backend.store.sqlite.index.block import TIME_COLUMN, TIME_FIELD
+from xray_backend.store.sqlite.index.block import TIME_COLUMN
 from xray_backend.store.sqlite.index.by_field import page_by_field
 from xray_backend.store.sqlite.index.by_time import page_by_time
 from xray_backend.store.sqlite.index.finder import Finder
@@ -91,7 +91,7 @@ class Reading:
         """Find documents, in the order of time or of a field."""
         with self._readers.snapshot() as snapshot:
             finder = Finder(snapshot, collection, project_id, condition)
-            if sort is None or sort.path == (TIME_FIELD[collection],):
+            if sort is None or sort.is_by_time(collection):
                 direction = -1 if sort is None else sort.direction
                 return page_by_time(finder, direction, limit, cast("Position | None", after))
             return page_by_field(finder, sort, limit, cast("FieldPosition | None", after))

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from xray_backend.query.sort import TIME_FIELD
 from xray_backend.store.base import Collection
 from xray_backend.store.sqlite.index.bits import bits_of, to_bitmap
 from xray_backend.store.sqlite.index.chunk import make_chunks
@@ -17,7 +18,6 @@ __all__ = [
     "MOST_DOCUMENTS",
     "OID_BYTES",
     "TIME_COLUMN",
-    "TIME_FIELD",
     "Block",
     "Document",
     "document_weight",
@@ -35,8 +35,6 @@ OID_BYTES: Final = 12
 
 TIME_COLUMN: Final[Mapping[Collection, str]] = {"steps": "timestamp_ms", "traces": "created_at_ms"}
 """The time that orders a collection. It stands beside each block, and is no path in it."""
-
-TIME_FIELD: Final[Mapping[Collection, str]] = {"steps": "timestamp", "traces": "createdAt"}
 
 _LEFT_OUT: Final = frozenset({"_id", "artifacts._id", *TIME_FIELD.values()})
 _DATES: Final = frozenset({"endedAt"})

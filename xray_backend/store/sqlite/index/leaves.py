@@ -3,9 +3,9 @@
 from bisect import bisect_left, bisect_right
 from typing import Final, Literal
 
+from xray_backend.query.sort import TIME_FIELD
 from xray_backend.query.tree import Compare, Date, Exists, In, Path, Value
 from xray_backend.store.base import Collection
-from xray_backend.store.sqlite.index.block import TIME_FIELD
 from xray_backend.store.sqlite.index.bounds import Bounds, exactly, perhaps
 from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, Span
 from xray_backend.store.sqlite.index.kinds import KIND_OF, LONGEST_TEXT, Kind, is_cut, text_key
