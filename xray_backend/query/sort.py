@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from xray_backend.errors import BadRequest
 from xray_backend.query.limits import QueryLimits
-from xray_backend.query.path import parse_path
+from xray_backend.query.path import PathReader
 from xray_backend.query.tree import Path
 
 __all__ = ["TIME_FIELD", "Sort", "parse_sort"]
@@ -34,4 +34,4 @@ def parse_sort(sort: object, collection: Literal["steps", "traces"], limits: Que
     ((text, direction),) = sort.items()
     if isinstance(direction, bool) or direction not in (1, -1):
         raise BadRequest(f"The direction of sort must be 1 (ascending) or -1 (descending), not {direction!r:.40}.")
-    return Sort(parse_path(str(text), collection, limits), 1 if direction == 1 else -1)
+    return Sort(PathReader(collection, limits).read(str(text), None).path, 1 if direction == 1 else -1)

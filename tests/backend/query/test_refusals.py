@@ -16,8 +16,14 @@ UNSUPPORTED = [
 
 @pytest.mark.parametrize("operator", UNSUPPORTED)
 @pytest.mark.parametrize(
-    "make", [lambda op: {op: "1"}, lambda op: {"metadata.a": {op: 1}}, lambda op: {"$nor": [{op: 1}]},
-             lambda op: {"metadata.a": {"$not": {op: 1}}}, lambda op: {"metadata.a": {"$elemMatch": {op: 1}}}],
+    "make",
+    [
+        lambda op: {op: "1"},
+        lambda op: {"metadata.a": {op: 1}},
+        lambda op: {"$nor": [{op: 1}]},
+        lambda op: {"metadata.a": {"$not": {op: 1}}},
+        lambda op: {"metadata.a": {"$elemMatch": {op: 1}}},
+    ],
 )
 def test_an_operator_outside_the_language_is_refused_by_name(make, operator):
     with pytest.raises(BadRequest) as refusal:

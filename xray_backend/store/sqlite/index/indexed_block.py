@@ -1,5 +1,6 @@
 """A block that is read: which positions hold a value, and which document stands at a position."""
 
+import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection as Container
@@ -28,6 +29,11 @@ _FROM: Final = """ AND first >= coalesce(
 _TO: Final = " AND first <= ?"
 _LAST_TO: Final = " AND first <= ? ORDER BY first DESC LIMIT 1"
 _NEXT: Final = {1: " AND first > ? ORDER BY first LIMIT 1", -1: " AND first < ? ORDER BY first DESC LIMIT 1"}
+
+
+_FIRST_SURROGATE: Final = 0xD800
+_AFTER_SURROGATES: Final = 0xE000
+"""What lies between are no characters, and no text has them."""
 
 
 class Span(NamedTuple):
@@ -148,6 +154,13 @@ class IndexedBlock:
             found |= chunk.collect(first, end, listed)
         return found | bits_of(listed, self.size)
 
+    def texts(self, path: str, beginning: str) -> Iterator[tuple[str, int]]:
+        """Yield the keys of all strings that begin so, each with its positions."""
+        span = Span(beginning, _after_all(beginning), with_high=False) if beginning else Span()
+        for chunk in self.chunks(path, Kind.STRING, low=span.low, high=span.high):
+            for index in range(span.start(chunk.values), span.end(chunk.values)):
+                yield str(chunk.values[index]), chunk.bits(index)
+
     def walk(self, path: str, kind: Kind, direction: int, start: Key | None) -> Iterator[tuple[Key, int]]:
         """Yield each value with its positions, ascending (1) or descending (-1) from a value on.
 
@@ -180,6 +193,15 @@ class IndexedBlock:
         sql = f"SELECT {column} FROM index_blocks WHERE block_id = ?"  # noqa: S608 - a name of our own
         found: bytes = self._snapshot.first(sql, (self.row.block_id,))[0]
         return found
+
+
+def _after_all(beginning: str) -> str | None:
+    """Return the least string that comes after all that begin so; None where there is none."""
+    kept = beginning.rstrip(chr(sys.maxunicode))
+    if not kept:
+        return None
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(_AFTER_SURROGATES if following == _FIRST_SURROGATE else following)
 
 
 def _beginning(

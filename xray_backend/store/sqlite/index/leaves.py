@@ -1,10 +1,12 @@
 """A test of one path, asked of a block."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from typing import Final, Literal
 
+from xray_backend.query.regex.pattern import compile_pattern, literal_prefix
 from xray_backend.query.sort import TIME_FIELD
-from xray_backend.query.tree import Compare, Date, Exists, In, Path, Value
+from xray_backend.query.tree import Compare, Date, Exists, In, Path, Regex, Size, Type, TypeName, Value
 from xray_backend.store.base import Collection
 from xray_backend.store.sqlite.index.bounds import Bounds, exactly, perhaps
 from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, Span
@@ -42,14 +44,58 @@ class Leaves:
     def exists(self, node: Exists) -> Bounds:
         """Return where the path is there."""
         if not self._is_kept(node.path):
-            return perhaps(self._block.every)
+            is_always = len(node.path) == 1
+            return exactly(self._block.every) if is_always else perhaps(self._block.every)
         return self._checked(node.path, exactly(self._block.marked(".".join(node.path), Kind.EXISTS)))
+
+    def regex(self, node: Regex) -> Bounds:
+        """Return where the path holds a string with the pattern: each string of the block is tried once."""
+        name, found = ".".join(node.path), compile_pattern(node.pattern, node.options)
+        sure = maybe = 0
+        for key, bits in self._block.texts(name, _beginning(node)):
+            if is_cut(key):
+                maybe |= bits
+            elif found(key):
+                sure |= bits
+        return self._checked(node.path, Bounds(sure, sure | maybe))
+
+    def size(self, node: Size) -> Bounds:
+        """Return where the path may be an array of this length; of none is known."""
+        name = ".".join(node.path)
+        if node.length == 0:
+            return self._checked(node.path, exactly(self._block.marked(name, Kind.EMPTY)))
+        return self._checked(node.path, perhaps(self._block.marked(name, Kind.ARRAY)))
+
+    def type(self, node: Type) -> Bounds:
+        """Return where the path holds a value of one of the types; whether a number is an int is not known."""
+        if not self._is_kept(node.path):
+            return perhaps(self._block.every)
+        name, types = ".".join(node.path), set(node.types)
+        found = _NOTHING
+        for kind in {_KIND_OF_TYPE[found_type] for found_type in types}:
+            found |= exactly(self._block.between(name, kind, Span()))
+        if types & _NUMBERS and not types >= _NUMBERS:
+            numbers = self._block.between(name, Kind.NUMBER, Span())
+            found = Bounds(found.sure & ~numbers, found.maybe)
+        return self._checked(node.path, found)
+
+    def arrays(self, path: Path) -> int:
+        """Return where the path may be an array."""
+        if not path:
+            return self._block.every
+        return self._checked(path, exactly(self._block.marked(".".join(path), Kind.ARRAY))).maybe
+
+    def nested_arrays(self, path: Path) -> int:
+        """Return where the path may be an array that holds an array."""
+        return self._checked(path, exactly(self._block.marked(".".join(path), Kind.NESTED))).maybe
 
     def _is_kept(self, path: Path) -> bool:
         return path not in ((self._time_field,), ("_id",), ("artifacts", "_id"))
 
     def _special(self, node: Compare) -> Bounds:
         """Answer for what stands beside the block's paths."""
+        if len(node.path) == 1 and node.value is None:
+            return _NOTHING  # neither is ever null or missing
         if node.path == (self._time_field,) and isinstance(node.value, Date):
             return exactly(self._times(node.operator, node.value.ms))
         return perhaps(self._block.every)
@@ -120,6 +166,22 @@ class Leaves:
         above = operator in ("gt", "gte")
         beyond = Span(beginning + "g", None) if above else Span(None, beginning, with_high=False)
         return exactly(self._block.between(name, Kind.STRING, beyond)) | perhaps(alike)
+
+
+_NUMBERS: Final[frozenset[TypeName]] = frozenset({"int", "long", "double"})
+_KIND_OF_TYPE: Final[Mapping[TypeName, Kind]] = {
+    "null": Kind.NULL,
+    **dict.fromkeys(_NUMBERS, Kind.NUMBER),
+    "string": Kind.STRING,
+    "object": Kind.OBJECT,
+    "array": Kind.ARRAY,
+    "bool": Kind.BOOLEAN,
+}
+
+
+def _beginning(node: Regex) -> str:
+    """Return what each key begins with whose string has the pattern."""
+    return (literal_prefix(node.pattern, node.options) or "")[:LONGEST_TEXT]
 
 
 def _span(operator: Literal["gt", "gte", "lt", "lte"], bound: int | float | str) -> Span:
