@@ -304,6 +304,13 @@ class Store(ABC):
     # -- operations -------------------------------------------------------------------------------------
 
     @abstractmethod
+    def start(self) -> None:
+        """Begin the work that goes on beside the calls; once, in a process that forks no more.
+
+        A program that does not call it loses nothing but speed.
+        """
+
+    @abstractmethod
     def ping(self) -> None:
         """Return if the store can answer. Raises `Unavailable` if it cannot."""
 

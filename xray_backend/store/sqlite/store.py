@@ -25,6 +25,7 @@ from xray_backend.store.base import (
 )
 from xray_backend.store.sqlite.accounts import Accounts
 from xray_backend.store.sqlite.failures import translated
+from xray_backend.store.sqlite.index.keeper import IndexKeeper
 from xray_backend.store.sqlite.keys import Keys
 from xray_backend.store.sqlite.migrations import migrate
 from xray_backend.store.sqlite.readers import Readers
@@ -57,6 +58,7 @@ class SqliteStore(Store):
         with translated():
             migrate(path)
         self._writer = Writer(path)
+        self._index_keeper = IndexKeeper(path)
         self._readers = Readers(path, query_timeout_seconds)
         self._accounts = Accounts(self._writer, self._readers, clock)
         self._keys = Keys(self._writer, self._readers)
@@ -146,9 +148,13 @@ class SqliteStore(Store):
     def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
         return self._reading.schemas(project_id, step_name)
 
+    def start(self) -> None:
+        self._index_keeper.start()
+
     def ping(self) -> None:
         self._readers.first("SELECT 1 FROM users LIMIT 1")
 
     def close(self) -> None:
+        self._index_keeper.stop()
         self._writer.close()
         self._readers.close()

@@ -75,7 +75,7 @@ class Chunk:
         others is returned.
         """
         if self._all_listed():
-            listed.frombytes(self._postings[self._start(first) : self._start(end)])
+            listed.frombytes(self._postings[self._listed_before(first) : self._listed_before(end)])
             return 0
         found = 0
         for index in range(first, end):
@@ -90,6 +90,10 @@ class Chunk:
 
     def _all_listed(self) -> bool:
         return _POSITION_BYTES * (max(self._counts) + 1) < bitmap_bytes(self._size)
+
+    def _listed_before(self, index: int) -> int:
+        """Return where the posting of an index begins, if all are lists; most chunks of many values are so."""
+        return _POSITION_BYTES * (sum(self._counts[:index]) + index)
 
     def _start(self, index: int) -> int:
         """Return where the posting of an index begins; of the index after the last, where all end."""
