@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 
 from xray_backend.query.cursor import Position, StepPosition
 from xray_backend.query.tree import Node
+from xray_backend.store.deletions import Deletions
 
 __all__ = [
     "UNCHANGED",
@@ -171,6 +172,8 @@ class WriteResult:
 
     stored: int
     repeated: int
+    deleted: int = 0
+    """Events of every kind that were left out, since what they tell of was deleted, or is older than is kept."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,7 @@ class StepPage:
     next_position: StepPosition | None
 
 
-class Store(ABC):
+class Store(Deletions, ABC):
     """Accounts, projects, keys, traces, steps, data records, schemas."""
 
     # -- accounts ---------------------------------------------------------------------------------------
@@ -260,7 +263,8 @@ class Store(ABC):
         """Store events; idempotent by id, and the result is the same for every order and repetition.
 
         Traces merge by `store.trace_state`; a step's trace is made where it is missing. A final step replaces
-        a pending one, otherwise the first stored wins.
+        a pending one, otherwise the first stored wins. What belongs to a deleted trace or project is left out, and so
+        is what belongs to no stored trace and is older than the project's retention; both are counted.
         """
 
     # -- reading ----------------------------------------------------------------------------------------

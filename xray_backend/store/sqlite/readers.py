@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,7 @@ class Readers:
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
 
-    def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def all(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         """Return all rows. Raises `Unavailable` if it takes longer than the time limit."""
         with translated(), self._lend() as connection:
             deadline = time.monotonic() + self._time_limit_seconds
