@@ -1,6 +1,7 @@
 """What the index answers is what a look at every document answers, however the documents lie in blocks."""
 
 import json
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,9 @@ from xray_backend.store.sqlite.index.indexer import Indexer
 from xray_backend.store.sqlite.store import SqliteStore
 
 LIMITS = QueryLimits()
+EXAMPLES = int(os.environ.get("XRAY_INDEX_EXAMPLES", "120"))
+"""So many that the test stays within half a minute; the nightly form takes more."""
+
 LONG = "x" * 96
 TEXTS = [LONG, LONG + "a", LONG + "b", LONG + "bb", LONG[:95] + "y", "w" * 200]
 PATHS = ["metadata.a", "metadata.b", "metadata.a.b", "metadata.0", "stepNumber", "stepName", "_id", "artifacts.dataId"]
@@ -96,7 +100,8 @@ def _pages(store: SqliteStore, project: str, filter: object, sort: Sort | None) 
             return found
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(3600)
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_index_and_look_at_every_document_find_the_same_in_the_same_order(bench: Bench, data: st.DataObject) -> None:
     bench.begin()

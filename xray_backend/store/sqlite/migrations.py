@@ -183,7 +183,33 @@ CREATE TRIGGER traces_gone AFTER DELETE ON traces
 changes: a document that is replaced gets a new row. What the index holds of a `seq` is therefore true until the row
 is gone, which the triggers note."""
 
-MIGRATIONS: Final = (_FIRST, _PENDING, _INDEX)
+_RETENTION: Final = """
+ALTER TABLE projects ADD COLUMN retention_days INTEGER
+"""
+
+_DELETION: Final = """
+CREATE TABLE deleted_projects (
+    project_id TEXT PRIMARY KEY,
+    deleted_at_ms INTEGER NOT NULL,
+    removed INTEGER NOT NULL
+);
+CREATE TABLE deleted_traces (
+    project_id TEXT NOT NULL,
+    trace_id TEXT NOT NULL,
+    deleted_at_ms INTEGER NOT NULL,
+    stays INTEGER NOT NULL,
+    removed INTEGER NOT NULL,
+    PRIMARY KEY (project_id, trace_id)
+);
+CREATE INDEX deleted_traces_waiting ON deleted_traces (project_id, trace_id) WHERE removed = 0;
+ALTER TABLE data ADD COLUMN stored_at_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE data SET stored_at_ms = CAST(strftime('%s', 'now') AS INTEGER) * 1000;
+CREATE INDEX data_by_trace ON data (project_id, trace_id, stored_at_ms)
+"""
+"""Tombstones: `removed` once no row is left, `stays` where it outlives that. Values that were there before count as
+stored at the moment of this script."""
+
+MIGRATIONS: Final = (_FIRST, _PENDING, _INDEX, _RETENTION, _DELETION)
 """The nth script (from 1) leads from version n - 1 to version n; none is ever changed once released."""
 
 

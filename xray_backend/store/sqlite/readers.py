@@ -3,10 +3,10 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from xray_backend.errors import Unavailable
 from xray_backend.query.sql import register_functions
@@ -14,6 +14,8 @@ from xray_backend.store.sqlite.connection import open_connection
 from xray_backend.store.sqlite.failures import RETRY_AFTER_SECONDS, translated
 
 __all__ = ["Readers", "Snapshot"]
+
+Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
 
 _INSTRUCTIONS_BETWEEN_CHECKS: Final = 10_000
 """SQLite's virtual machine does these in some milliseconds: often enough for a limit in seconds, seldom enough
@@ -33,17 +35,17 @@ class Snapshot:
         self._deadline = time.monotonic() + time_limit_seconds
         connection.set_progress_handler(self._is_over, _INSTRUCTIONS_BETWEEN_CHECKS)
 
-    def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def all(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """Return all rows. Raises `Unavailable` if the time limit is over."""
         with self._failing_clearly():
             return self._connection.execute(sql, parameters).fetchall()
 
-    def first(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+    def first(self, sql: str, parameters: Parameters = ()) -> Any:
         """Return the first row, or None."""
         rows = self.all(sql, parameters)
         return rows[0] if rows else None
 
-    def each(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Any]:
+    def each(self, sql: str, parameters: Parameters = ()) -> Iterator[Any]:
         """Yield the rows, holding only some of them in memory. Raises `Unavailable` if the time limit is over."""
         with self._failing_clearly():
             cursor = self._connection.execute(sql, parameters)
@@ -87,7 +89,7 @@ class Readers:
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
 
-    def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def all(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """Return all rows. Raises `Unavailable` if it takes longer than the time limit."""
         with translated(), self._lend() as connection:
             return Snapshot(connection, self._time_limit_seconds).all(sql, parameters)
@@ -103,7 +105,7 @@ class Readers:
                 connection.set_progress_handler(None, 0)
                 connection.execute("COMMIT")
 
-    def first(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+    def first(self, sql: str, parameters: Parameters = ()) -> Any:
         """Return the first row, or None."""
         rows = self.all(sql, parameters)
         return rows[0] if rows else None

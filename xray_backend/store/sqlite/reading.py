@@ -17,6 +17,7 @@ from xray_backend.store.sqlite.index.by_field import page_by_field
 from xray_backend.store.sqlite.index.by_time import page_by_time
 from xray_backend.store.sqlite.index.finder import Finder
 from xray_backend.store.sqlite.readers import Readers
+from xray_backend.store.sqlite.visible import visible
 
 __all__ = ["Reading"]
 
@@ -51,6 +52,15 @@ class _Terms:
         self.sql.append(sql)
         self.parameters.extend(parameters)
 
+    @classmethod
+    def of(cls, project_id: str, *, by_trace: bool = True) -> "_Terms":
+        """Begin with those that each read of a project has."""
+        conditions, parameters = visible(project_id, by_trace=by_trace)
+        return cls(["project_id = ?", *conditions], [project_id, *parameters])
+
+    def __str__(self) -> str:
+        return " AND ".join(self.sql)
+
 
 class Reading:
     """The reading half of what the SDK sent."""
@@ -69,7 +79,7 @@ class Reading:
         after: Position | None,
     ) -> Page:
         """List traces, newest first."""
-        terms = _Terms(["project_id = ?"], [project_id])
+        terms = _Terms.of(project_id, by_trace=False)
         if status is not None:
             terms.add("status = ?", status)
         if start_ms is not None:
@@ -103,37 +113,37 @@ class Reading:
 
     def trace(self, project_id: str, trace_id: str) -> Json | None:
         """Find one trace."""
-        row = self._readers.first(
-            "SELECT CAST(doc AS BLOB) FROM traces WHERE project_id = ? AND trace_id = ?", (project_id, trace_id)
-        )
+        terms = _Terms.of(project_id, by_trace=False)
+        terms.add("trace_id = ?", trace_id)
+        row = self._readers.first(f"SELECT CAST(doc AS BLOB) FROM traces WHERE {terms}", terms.parameters)
         return None if row is None else row[0]
 
     def steps_of(self, project_id: str, trace_id: str, *, limit: int, after: StepPosition | None) -> StepPage:
         """List a part of a trace's steps."""
-        terms = _Terms(["project_id = ?", "trace_id = ?"], [project_id, trace_id])
+        terms = _Terms.of(project_id)
+        terms.add("trace_id = ?", trace_id)
         if after is not None:
             place = (after.step_number is None, after.step_number or 0, after.time_ms, after.step_id)
             terms.add("(step_number IS NULL, coalesce(step_number, 0), timestamp_ms, step_id) > (?, ?, ?, ?)", *place)
-        rows = self._readers.all(_STEPS_OF.format(terms=" AND ".join(terms.sql)), (*terms.parameters, limit + 1))
+        rows = self._readers.all(_STEPS_OF.format(terms=terms), (*terms.parameters, limit + 1))
         more = len(rows) > limit
         rows = rows[:limit]
         return StepPage([row[0] for row in rows], StepPosition(*rows[-1][1:]) if more and rows else None)
 
     def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
         """List the records of these data ids, by data id."""
-        rows = self._readers.all(
-            "SELECT CAST(doc AS BLOB) FROM data WHERE project_id = ? AND trace_id = ?"
-            " AND data_id IN (SELECT value FROM json_each(?)) ORDER BY data_id",
-            (project_id, trace_id, msgspec.json.encode(list(data_ids)).decode()),
-        )
+        terms = _Terms.of(project_id)
+        terms.add("trace_id = ?", trace_id)
+        terms.add("data_id IN (SELECT value FROM json_each(?))", msgspec.json.encode(list(data_ids)).decode())
+        rows = self._readers.all(f"SELECT CAST(doc AS BLOB) FROM data WHERE {terms} ORDER BY data_id", terms.parameters)
         return [row[0] for row in rows]
 
     def data(self, project_id: str, trace_id: str, data_id: str) -> DataRecord | None:
         """Find one data record with its content."""
-        row = self._readers.first(
-            "SELECT doc, content FROM data WHERE project_id = ? AND trace_id = ? AND data_id = ?",
-            (project_id, trace_id, data_id),
-        )
+        terms = _Terms.of(project_id)
+        terms.add("trace_id = ?", trace_id)
+        terms.add("data_id = ?", data_id)
+        row = self._readers.first(f"SELECT doc, content FROM data WHERE {terms}", terms.parameters)
         if row is None:
             return None
         found = msgspec.json.decode(row[0], type=_DataDocument)
@@ -141,12 +151,12 @@ class Reading:
 
     def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
         """List the shapes seen, by step name and hash."""
-        terms = _Terms(["project_id = ?"], [project_id])
+        terms = _Terms.of(project_id, by_trace=False)
         if step_name is not None:
             terms.add("step_name = ?", step_name)
         rows = self._readers.all(
             f"SELECT step_name, schema_hash, CAST(shape AS BLOB), last_seen_at_ms FROM schemas"
-            f" WHERE {' AND '.join(terms.sql)} ORDER BY step_name, schema_hash",
+            f" WHERE {terms} ORDER BY step_name, schema_hash",
             terms.parameters,
         )
         return [_schema(*row) for row in rows]
@@ -156,7 +166,7 @@ class Reading:
         if after is not None:
             terms.add(f"({time}, oid) < (?, ?)", *after)
         rows = self._readers.all(
-            f"SELECT CAST(doc AS BLOB), {time}, oid FROM {collection} WHERE {' AND '.join(terms.sql)}"
+            f"SELECT CAST(doc AS BLOB), {time}, oid FROM {collection} WHERE {terms}"
             f" ORDER BY {time} DESC, oid DESC LIMIT ?",
             (*terms.parameters, limit + 1),
         )

@@ -2,8 +2,8 @@
 
 import math
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -12,6 +12,7 @@ from xray_backend.clock import iso
 from xray_backend.ids import new_object_id
 from xray_backend.store.base import DataRecord, EventBatch, SchemaSighting, StepRecord, TraceEvent, WriteResult
 from xray_backend.store.sqlite.merging import merge_trace
+from xray_backend.store.sqlite.tombstones import count_events, without_deleted
 from xray_backend.store.sqlite.writer import Writer
 from xray_backend.store.trace_state import seen_at
 
@@ -29,7 +30,7 @@ WHERE project_id = ? AND step_id IN (SELECT value FROM json_each(?)) AND pending
 """
 
 _DATA: Final = """
-INSERT INTO data (oid, project_id, data_id, trace_id, doc, content) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO data (oid, project_id, data_id, trace_id, doc, content, stored_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (project_id, data_id) DO NOTHING
 """
 
@@ -81,20 +82,34 @@ class _Rows:
 class Recording:
     """The writing half of what the SDK sends."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, clock: Callable[[], int]) -> None:
         self._writer = writer
+        self._clock = clock
 
     def write(self, batch: EventBatch) -> WriteResult:
-        """Store the batch as a whole, or nothing of it."""
-        project = batch.project_id
-        rows = _Rows(
-            project,
-            _by_trace(batch.traces, batch.steps),
-            [_step_row(project, step) for step in batch.steps],
-            [_data_row(project, record) for record in batch.data],
-            [_schema_row(project, sighting) for sighting in batch.schemas],
-        )
-        return self._writer.run(rows.write)
+        """Store the batch as a whole, or nothing of it; what was deleted is left out."""
+        now = self._clock()
+        rows = _rows(batch, now)
+
+        def store(connection: sqlite3.Connection) -> WriteResult:
+            kept = without_deleted(connection, batch, now)
+            if kept is batch:
+                return rows.write(connection)
+            result = _rows(kept, now).write(connection)
+            return replace(result, deleted=count_events(batch) - count_events(kept))
+
+        return self._writer.run(store)
+
+
+def _rows(batch: EventBatch, now_ms: int) -> _Rows:
+    project = batch.project_id
+    return _Rows(
+        project,
+        _by_trace(batch.traces, batch.steps),
+        [_step_row(project, step) for step in batch.steps],
+        [_data_row(project, record, now_ms) for record in batch.data],
+        [_schema_row(project, sighting) for sighting in batch.schemas],
+    )
 
 
 def _take_places(connection: sqlite3.Connection, project_id: str, final: dict[object, tuple[object, ...]]) -> None:
@@ -154,7 +169,7 @@ def _step_row(project_id: str, step: StepRecord) -> tuple[object, ...]:
     )
 
 
-def _data_row(project_id: str, record: DataRecord) -> tuple[object, ...]:
+def _data_row(project_id: str, record: DataRecord, stored_at_ms: int) -> tuple[object, ...]:
     object_id = new_object_id()
     document = {
         "_id": object_id,
@@ -169,7 +184,7 @@ def _data_row(project_id: str, record: DataRecord) -> tuple[object, ...]:
         "sha256": record.sha256,
         "__v": 0,
     }
-    return (object_id, project_id, record.data_id, record.trace_id, _text(document), record.content)
+    return (object_id, project_id, record.data_id, record.trace_id, _text(document), record.content, stored_at_ms)
 
 
 def _schema_row(project_id: str, sighting: SchemaSighting) -> tuple[object, ...]:

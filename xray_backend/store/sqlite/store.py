@@ -2,6 +2,7 @@
 # ruff: noqa: D102 - the methods' docstrings are the port's, in store/base.py
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection as AnyOf
 from pathlib import Path
 from typing import Final, Literal
 
@@ -20,10 +21,14 @@ from xray_backend.store.base import (
     Project,
     StepPage,
     Store,
+    Unchanged,
     User,
     WriteResult,
 )
+from xray_backend.store.deletions import DeletionPiece, PieceRemoval
 from xray_backend.store.sqlite.accounts import Accounts
+from xray_backend.store.sqlite.deleting import Deleting
+from xray_backend.store.sqlite.expiring import Expiring
 from xray_backend.store.sqlite.failures import translated
 from xray_backend.store.sqlite.index.keeper import IndexKeeper
 from xray_backend.store.sqlite.keys import Keys
@@ -62,7 +67,9 @@ class SqliteStore(Store):
         self._readers = Readers(path, query_timeout_seconds)
         self._accounts = Accounts(self._writer, self._readers, clock)
         self._keys = Keys(self._writer, self._readers)
-        self._recording = Recording(self._writer)
+        self._recording = Recording(self._writer, clock)
+        self._deleting = Deleting(self._writer, self._readers, clock)
+        self._expiring = Expiring(self._writer, self._readers, clock)
         self._reading = Reading(self._readers)
 
     def create_user(self, user: User) -> None:
@@ -82,6 +89,11 @@ class SqliteStore(Store):
 
     def project(self, project_id: str) -> Project | None:
         return self._accounts.project(project_id)
+
+    def update_project(
+        self, project_id: str, *, name: str | None, retention_days: int | Unchanged | None
+    ) -> Project | None:
+        return self._accounts.update_project(project_id, name=name, retention_days=retention_days)
 
     def role(self, project_id: str, user_id: str) -> Literal["owner", "member"] | None:
         return self._accounts.role(project_id, user_id)
@@ -103,6 +115,27 @@ class SqliteStore(Store):
 
     def write(self, batch: EventBatch) -> WriteResult:
         return self._recording.write(batch)
+
+    def delete_trace(self, project_id: str, trace_id: str) -> bool:
+        return self._deleting.trace(project_id, trace_id)
+
+    def delete_project(self, project_id: str) -> bool:
+        return self._deleting.project(project_id)
+
+    def expire_traces(self, limit: int) -> int:
+        return self._expiring.expire(limit)
+
+    def is_deleted(self, project_id: str, trace_id: str) -> bool:
+        return self._deleting.is_deleted(project_id, trace_id)
+
+    def recorded_data(self, project_id: str, data_ids: Sequence[str]) -> AnyOf[str]:
+        return self._deleting.recorded_data(project_id, data_ids)
+
+    def next_deletion(self, limit: int) -> DeletionPiece | None:
+        return self._deleting.next_piece(limit)
+
+    def remove(self, piece: DeletionPiece, limit: int) -> PieceRemoval:
+        return self._deleting.remove(piece, limit)
 
     def traces(
         self,

@@ -17,6 +17,7 @@ from xray_backend.store.sqlite.index.bounds import Bounds
 from xray_backend.store.sqlite.index.evaluate import evaluate
 from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, blocks_of
 from xray_backend.store.sqlite.readers import Snapshot
+from xray_backend.store.sqlite.visible import visible
 
 __all__ = ["Finder", "Row"]
 
@@ -50,7 +51,9 @@ class Finder:
 
     @cached_property
     def blocks(self) -> list[IndexedBlock]:
-        """The blocks of the project, the newest first."""
+        """The blocks of the project, the newest first; none of one that is deleted."""
+        if self.snapshot.first("SELECT 1 FROM deleted_projects WHERE project_id = ?", (self._project_id,)):
+            return []
         return blocks_of(self.snapshot, self.collection, self._project_id)
 
     def bounds(self, block: IndexedBlock) -> Bounds:
@@ -108,8 +111,10 @@ class Finder:
         few = (newest or 0) - indexed_to <= _MANY_BEHIND
         table = f"{self.collection} NOT INDEXED" if few else self.collection
         seq = "seq" if few else "+seq"  # the sign keeps SQLite from reading by row
-        sql = f"SELECT {columns} FROM {table} WHERE {seq} > ? AND project_id = ? AND ({self._condition.sql}){terms}"
-        return sql, [indexed_to, self._project_id, *self._condition.params]
+        conditions, parameters = visible(self._project_id, by_trace=self.collection == "steps")
+        where = " AND ".join([f"{seq} > ?", "project_id = ?", *conditions, f"({self._condition.sql})"])
+        sql = f"SELECT {columns} FROM {table} WHERE {where}{terms}"
+        return sql, [indexed_to, self._project_id, *parameters, *self._condition.params]
 
     def _confirmed(self, seqs: Sequence[int]) -> set[int]:
         among = "seq IN (SELECT value FROM json_each(?))"

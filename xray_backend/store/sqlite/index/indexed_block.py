@@ -3,8 +3,7 @@
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection as Container
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -21,7 +20,16 @@ _BLOCKS: Final = """
 SELECT block_id, size, first_ms, last_ms, first_seq, last_seq, first_oid, last_oid
 FROM index_blocks WHERE collection = ? AND project_id = ? ORDER BY last_ms DESC
 """
-_GONE: Final = "SELECT seq FROM index_gone WHERE collection = ? AND project_id = ?"
+_GONE: Final[Mapping[Collection, str]] = {
+    "traces": "SELECT seq FROM index_gone WHERE collection = 'traces' AND project_id = ?1 ORDER BY seq",
+    "steps": """
+        SELECT seq FROM index_gone WHERE collection = 'steps' AND project_id = ?1
+        UNION ALL SELECT seq FROM steps WHERE project_id = ?1 AND trace_id IN
+            (SELECT trace_id FROM deleted_traces WHERE project_id = ?1 AND removed = 0)
+        ORDER BY seq
+    """,
+}
+"""Rows that no block shows any more: deleted ones that are not noted in it yet, and those that are about to go."""
 
 _CHUNKS: Final = "SELECT payload FROM index_chunks WHERE block_id = ? AND path = ? AND kind = ?"
 _FROM: Final = """ AND first >= coalesce(
@@ -72,7 +80,7 @@ class BlockRow(NamedTuple):
 
 def blocks_of(snapshot: Snapshot, collection: Collection, project_id: str) -> "list[IndexedBlock]":
     """Return a project's blocks, the newest first."""
-    gone = [row[0] for row in snapshot.all(_GONE, (collection, project_id))]
+    gone = [row[0] for row in snapshot.all(_GONE[collection], (project_id,))]
     rows = snapshot.all(_BLOCKS, (collection, project_id))
     return [IndexedBlock(snapshot, BlockRow(*row), gone) for row in rows]
 
@@ -80,12 +88,12 @@ def blocks_of(snapshot: Snapshot, collection: Collection, project_id: str) -> "l
 class IndexedBlock:
     """Reads one block, each part when it is first needed."""
 
-    def __init__(self, snapshot: Snapshot, row: BlockRow, gone: Container[int]) -> None:
+    def __init__(self, snapshot: Snapshot, row: BlockRow, gone: Sequence[int]) -> None:
         self._snapshot = snapshot
         self.row = row
         self.size = row.size
         self.every: Final = all_bits(row.size)
-        self._gone = {seq for seq in gone if row.first_seq <= seq <= row.last_seq}
+        self._gone = gone[bisect_left(gone, row.first_seq) : bisect_right(gone, row.last_seq)]
 
     # -- what stands at a position ----------------------------------------------------------------------
 
@@ -94,7 +102,8 @@ class IndexedBlock:
         """The positions whose documents are still there."""
         gone = from_bitmap(self._blob("gone"))
         if self._gone:
-            gone |= bits_of([at for at, seq in enumerate(self.seqs) if seq in self._gone], self.size)
+            rows = frozenset(self._gone)
+            gone |= bits_of([at for at, seq in enumerate(self.seqs) if seq in rows], self.size)
         return self.every & ~gone
 
     @cached_property
