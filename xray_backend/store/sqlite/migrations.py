@@ -179,7 +179,7 @@ CREATE TRIGGER traces_gone AFTER DELETE ON traces
     WHEN old.seq <= (SELECT building_to FROM index_progress WHERE collection = 'traces')
     BEGIN INSERT INTO index_gone VALUES ('traces', old.project_id, old.seq); END;
 """
-"""The index over every field (docs/adr/0012-index.md). A row's `seq` is never given twice, and its document never
+"""The index over every field (docs/adr/0014-index.md). A row's `seq` is never given twice, and its document never
 changes: a document that is replaced gets a new row. What the index holds of a `seq` is therefore true until the row
 is gone, which the triggers note."""
 

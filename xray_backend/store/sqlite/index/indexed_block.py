@@ -3,7 +3,7 @@
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -163,12 +163,16 @@ class IndexedBlock:
             found |= chunk.collect(first, end, listed)
         return found | bits_of(listed, self.size)
 
-    def texts(self, path: str, beginning: str) -> Iterator[tuple[str, int]]:
-        """Yield the keys of all strings that begin so, each with its positions."""
+    def texts(self, path: str, beginning: str, test: Callable[[str], bool]) -> int:
+        """Return the positions that hold a string whose key begins so and passes the test."""
         span = Span(beginning, _after_all(beginning), with_high=False) if beginning else Span()
+        found = 0
+        listed: array[int] = array("H")
         for chunk in self.chunks(path, Kind.STRING, low=span.low, high=span.high):
             for index in range(span.start(chunk.values), span.end(chunk.values)):
-                yield str(chunk.values[index]), chunk.bits(index)
+                if test(chunk.values[index]):  # type: ignore[arg-type] # keys of strings are strings
+                    found |= chunk.collect(index, index + 1, listed)
+        return found | bits_of(listed, self.size)
 
     def walk(self, path: str, kind: Kind, direction: int, start: Key | None) -> Iterator[tuple[Key, int]]:
         """Yield each value with its positions, ascending (1) or descending (-1) from a value on.

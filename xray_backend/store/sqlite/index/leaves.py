@@ -50,14 +50,11 @@ class Leaves:
 
     def regex(self, node: Regex) -> Bounds:
         """Return where the path holds a string with the pattern: each string of the block is tried once."""
-        name, found = ".".join(node.path), compile_pattern(node.pattern, node.options)
-        sure = maybe = 0
-        for key, bits in self._block.texts(name, _beginning(node)):
-            if is_cut(key):
-                maybe |= bits
-            elif found(key):
-                sure |= bits
-        return self._checked(node.path, Bounds(sure, sure | maybe))
+        name, beginning = ".".join(node.path), _beginning(node)
+        found = compile_pattern(node.pattern, node.options)
+        cut = self._block.texts(name, beginning, is_cut)
+        whole = self._block.texts(name, beginning, lambda key: not is_cut(key) and found(key))
+        return self._checked(node.path, exactly(whole) | perhaps(cut))
 
     def size(self, node: Size) -> Bounds:
         """Return where the path may be an array of this length; of none is known."""
