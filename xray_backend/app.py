@@ -22,6 +22,7 @@ from xray_backend.api.cors import install_cors
 from xray_backend.api.errors import install_error_answers
 from xray_backend.api.request_body import install_draining
 from xray_backend.api.request_ids import install_request_ids
+from xray_backend.api.request_log import install_request_log
 from xray_backend.auth.accounts import Accounts
 from xray_backend.auth.api_keys import ApiKeys
 from xray_backend.auth.passwords import Passwords
@@ -72,6 +73,7 @@ def create_app(config: Config) -> Flask:
     services = _services(config, store, files, signer)
     operations.install_request_metrics(app, services.metrics)
     install_request_ids(app)
+    install_request_log(app, config.trusted_proxies)
     install_cors(app, config.cors_origins)
     install_error_answers(app)
     install_draining(app)
@@ -108,6 +110,7 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         "register_by_account": config.login_rate_per_account,
     }
     metrics = Metrics()
+    _watch(metrics, store)
     processor = Processor(store, metrics)
     bus = InlineBus(processor.process)
     cursors = CursorCodec(config.jwt_secret.encode())
@@ -139,6 +142,12 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         uploads=Uploads(bus, processor, store, files, limits),
         deletion=Deletion(store, api_keys, housekeeper.wake),
         reading=Reading(store, files, signer, cursors),
-        searching=Searching(store, cursors, QueryLimits()),
+        searching=Searching(store, cursors, QueryLimits(), metrics),
         readiness=Readiness({"the database": store.ping, "the queue": bus.ping, "the blob store": files.ping}),
     )
+
+
+def _watch(metrics: Metrics, store: Store) -> None:
+    metrics.watch("xray_store_waiting_calls", "Calls that wait to be written.", lambda: store.state().waiting_calls)
+    metrics.watch("xray_store_database_bytes", "Size of the database.", lambda: store.state().database_bytes)
+    metrics.watch("xray_store_log_bytes", "Size of the write-ahead log.", lambda: store.state().log_bytes)

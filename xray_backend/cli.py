@@ -13,6 +13,7 @@ from xray_backend.config import Config, is_loopback, load_config, located
 from xray_backend.data_dir import Credentials, DataDir
 from xray_backend.errors import ConfigurationError, Unavailable
 from xray_backend.local_account import is_usable, make_local_account
+from xray_backend.log import install_log
 from xray_backend.server import Server, bind
 
 __all__ = ["main"]
@@ -55,6 +56,7 @@ def _serve(options: Mapping[str, object], *, local: bool) -> None:
             "Others can reach this server, so it needs a secret of its own: set XRAY_JWT_SECRET "
             "(`openssl rand -hex 32` makes one)."
         )
+    install_log(config.log)
     listener = bind(config.host, config.port, config.stall_seconds)
     config = located(config, listener.getsockname()[1])
     data_dir = DataDir(config.data_dir)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from xray_backend.errors import ConfigurationError
+from xray_backend.log import STREAMS
 
 __all__ = ["Config", "IpNetwork", "is_loopback", "load_config", "located", "path_of"]
 
@@ -36,6 +37,7 @@ class Config:
     jwt_secret: str = field(default="", repr=False)
     """Signs tokens and blob URLs; empty until the one kept in the data directory was read."""
 
+    log: str = "stderr"  # beside what the program itself says on stdout
     threads: int = 16  # ingest requests wait for the disk together; more threads make larger groups, not faster ones
     stall_seconds: float = 30.0  # who changes from one network to another is back by then; a thread waits no longer
     cors_origins: tuple[str, ...] = ()
@@ -159,6 +161,12 @@ def _directory(raw: str) -> Path:
     return Path(raw).expanduser().absolute()
 
 
+def _stream(raw: str) -> str:
+    if raw not in STREAMS:
+        raise ValueError(f"it must be one of {', '.join(STREAMS)}")
+    return raw
+
+
 def _one_of(scheme: str, example: str) -> Callable[[str], str]:
     def parse(raw: str) -> str:
         if not raw.startswith(scheme):
@@ -177,6 +185,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "port": ("XRAY_PORT", _whole(0, 65535)),
     "public_base_url": ("XRAY_PUBLIC_BASE_URL", _base_url),
     "jwt_secret": ("XRAY_JWT_SECRET", _secret),
+    "log": ("XRAY_LOG", _stream),
     "threads": ("XRAY_THREADS", _whole(1, 256)),
     "stall_seconds": ("XRAY_STALL_SECONDS", _seconds),
     "cors_origins": ("XRAY_CORS_ORIGINS", _origins),

@@ -1,6 +1,9 @@
 """What the server counts, in the words of Prometheus; one registry an application."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 __all__ = ["Metrics"]
 
@@ -15,6 +18,15 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._events = Counter(
             "xray_ingest_events_total", "Events that came, by what became of them.", ["outcome"], registry=self.registry
+        )
+        self._types = Counter(
+            "xray_ingest_accepted_events_total", "Events that were taken, by type.", ["type"], registry=self.registry
+        )
+        self._bytes = Counter(
+            "xray_ingest_accepted_bytes_total",
+            "Bytes of the events that were taken, decompressed, by type.",
+            ["type"],
+            registry=self.registry,
         )
         self._rejected = Counter(
             "xray_ingest_rejected_total", "What was refused, by reason.", ["reason"], registry=self.registry
@@ -37,6 +49,24 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self._left_out = Counter(
+            "xray_schema_left_out_total",
+            "Shapes that came when their step name had as many as are kept, and keys of objects with too many.",
+            ["what"],
+            registry=self.registry,
+        )
+        self._store_calls = Histogram(
+            "xray_store_call_duration_seconds",
+            "How long the store took, by what it was asked for.",
+            ["operation"],
+            registry=self.registry,
+            buckets=DURATION_BUCKETS,
+        )
+        self._blob_bytes = Gauge(
+            "xray_blob_bytes",
+            "Size of all blobs, as the last sweep found it; of several processes, the one that sweeps tells.",
+            registry=self.registry,
+        )
         self._requests = Histogram(
             "xray_request_duration_seconds",
             "How long requests took.",
@@ -45,9 +75,12 @@ class Metrics:
             buckets=DURATION_BUCKETS,
         )
 
-    def count_accepted(self, events: int) -> None:
-        """Count events that were taken."""
-        self._events.labels("accepted").inc(events)
+    def count_accepted(self, event_bytes: Mapping[str, list[int]]) -> None:
+        """Count events that were taken: the bytes of each, by type."""
+        for kind, sizes in event_bytes.items():
+            self._events.labels("accepted").inc(len(sizes))
+            self._types.labels(kind).inc(len(sizes))
+            self._bytes.labels(kind).inc(sum(sizes))
 
     def count_rejected(self, reason: str, events: int) -> None:
         """Count what was refused; the reason is one of a few words, a request without a readable event counts once."""
@@ -71,6 +104,22 @@ class Metrics:
     def count_sdk_dropped(self, reason: str, items: int) -> None:
         """Count what was lost before it came here; the reason is one of a few words."""
         self._sdk_dropped.labels(reason).inc(items)
+
+    def count_left_out(self, what: str, items: int) -> None:
+        """Count what a schema does not tell; one of a few words."""
+        self._left_out.labels(what).inc(items)
+
+    def time_store(self, operation: str) -> AbstractContextManager[object]:
+        """Time a call of the store; the operation is one of a few words."""
+        return self._store_calls.labels(operation).time()
+
+    def set_blob_bytes(self, size_bytes: int) -> None:
+        """Note how large all blobs are."""
+        self._blob_bytes.set(size_bytes)
+
+    def watch(self, name: str, documentation: str, measure: Callable[[], float]) -> None:
+        """Show a number that is measured when somebody asks; it must cost next to nothing."""
+        Gauge(name, documentation, registry=self.registry).set_function(measure)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; the route is its pattern, never the path itself, so that labels stay few."""

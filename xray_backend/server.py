@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
 
 from xray_backend.config import Config
 from xray_backend.errors import ConfigurationError
@@ -46,6 +47,16 @@ def bind(host: str, port: int, stall_seconds: float) -> socket.socket:
 def _timeval(seconds: float) -> bytes:
     whole = int(seconds)
     return struct.pack("@ll", whole, int((seconds - whole) * 1_000_000))
+
+
+class _Logger(Logger):
+    """Gunicorn's log, which goes where the server's goes."""
+
+    def setup(self, cfg: Any) -> None:
+        """Leave the lines to the root's handler."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 class _Arbiter(Arbiter):
@@ -91,6 +102,7 @@ class Server(BaseApplication):
             "keepalive": KEEP_ALIVE_SECONDS,
             "backlog": BACKLOG,
             "loglevel": "warning",
+            "logger_class": _Logger,
             "control_socket_disable": True,
             "forwarded_allow_ips": "",  # the application decides whom to believe
             "post_fork": lambda arbiter, worker: self._on_fork(),

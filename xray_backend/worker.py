@@ -27,16 +27,19 @@ class RequestInput:
     def __init__(self, source: Readable) -> None:
         self._source = source
         self._broke_off = False
+        self.bytes_read = 0
 
     def read(self, size: int = -1) -> bytes:
         """Return some bytes, none at the end. Raises `OSError` if the body breaks off."""
         if self._broke_off:  # nobody waits for a stalled client twice
             raise OSError("the request body broke off")
         try:
-            return self._source.read(size)
+            piece = self._source.read(size)
         except (ParseException, OSError) as error:
             self._broke_off = True
             raise OSError("the request body broke off") from error
+        self.bytes_read += len(piece)
+        return piece
 
 
 class Worker(ThreadWorker):

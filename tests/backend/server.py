@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 import requests
@@ -30,6 +30,7 @@ class Server:
         self._arguments = [command, "--port", str(port), "--data-dir", str(data_dir)]
         self._variables = variables
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
 
     def __enter__(self) -> "Server":
         self.start()
@@ -51,6 +52,8 @@ class Server:
                 self.base_url = line.removeprefix(READY).strip()
                 break
         watchdog.cancel()
+        self._reader = threading.Thread(target=self._read_on, args=[self._process.stdout], daemon=True)
+        self._reader.start()
         assert self.base_url, f"the server did not start: {self.output}"
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -88,9 +91,15 @@ class Server:
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         return call(method, self.base_url + path, **options)
 
+    def _read_on(self, output: IO[str]) -> None:
+        """Read to the end, so that the server never waits for a full pipe."""
+        for line in output:
+            self.output += line
+
     def _close(self) -> None:
         if self._process is not None and self._process.stdout is not None and not self._process.stdout.closed:
-            self.output += self._process.stdout.read()
+            if self._reader is not None:
+                self._reader.join(STOP_SECONDS)
             self._process.stdout.close()
 
 

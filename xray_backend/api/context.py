@@ -7,6 +7,7 @@ from typing import cast
 from flask import Flask, current_app, request
 
 from xray_backend.api.client_address import client_address
+from xray_backend.api.request_log import note_project
 from xray_backend.auth.accounts import Accounts
 from xray_backend.auth.api_keys import ApiKeys
 from xray_backend.auth.permissions import Permissions
@@ -87,6 +88,7 @@ def require_member(project_id: str) -> User:
     """Return the user, a member of this project. Raises `Unauthorized` or `Forbidden` otherwise."""
     user = require_user()
     services().permissions.require_member(project_id, user.user_id)
+    note_project(project_id)
     return user
 
 
@@ -94,12 +96,15 @@ def require_owner(project_id: str) -> User:
     """Return the user, an owner of this project. Raises `Unauthorized` or `Forbidden` otherwise."""
     user = require_user()
     services().permissions.require_owner(project_id, user.user_id)
+    note_project(project_id)
     return user
 
 
 def require_key() -> KeyOwner:
     """Return what the API key that came along stands for. Raises `Unauthorized` if it is missing or no good."""
-    return services().api_keys.owner(request.headers.get("x-api-key"))
+    owner = services().api_keys.owner(request.headers.get("x-api-key"))
+    note_project(owner.project_id)
+    return owner
 
 
 def caller_address() -> str:

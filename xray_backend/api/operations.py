@@ -7,13 +7,12 @@ from flask import Blueprint, Flask, Response, g, request
 from xray_backend.api.answers import answer
 from xray_backend.api.context import services
 from xray_backend.api.described import described
+from xray_backend.api.request_log import METHODS, route
 from xray_backend.metrics import Metrics
 
 __all__ = ["blueprint", "install_request_metrics"]
 
 blueprint = Blueprint("operations", __name__)
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 @blueprint.get("/health")
@@ -47,8 +46,7 @@ def install_request_metrics(app: Flask, counted: Metrics) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        route = request.url_rule.rule if request.url_rule is not None else "none"
         seconds = time.perf_counter() - g.began_seconds
-        method = request.method if request.method in _METHODS else "other"  # clients invent some; labels stay few
-        counted.observe_request(method, route, response.status_code, seconds)
+        method = request.method if request.method in METHODS else "other"  # clients invent some; labels stay few
+        counted.observe_request(method, route(), response.status_code, seconds)
         return response

@@ -106,5 +106,12 @@ class BlobStore(ABC):
         """Tell whether the bytes have come. Raises `Unavailable` if the store is away."""
 
     @abstractmethod
+    def size_bytes(self) -> int:
+        """Add up the sizes of all blobs. May block for as long as it takes to list them.
+
+        Raises `Unavailable` if the store is away.
+        """
+
+    @abstractmethod
     def ping(self) -> None:
         """Return if the store can answer. Raises `Unavailable` if it cannot."""

@@ -12,6 +12,7 @@ from typing import IO
 
 from xray_backend.blobs.base import BlobStore, PartsUpload, Recorded, UploadTerms
 from xray_backend.blobs.folders import (
+    blob_files,
     disk_errors,
     empty_folder,
     make_folder,
@@ -165,6 +166,11 @@ class FileBlobStore(BlobStore):
             yield sum(_remove_if_still(path, still_since_seconds) for path in incoming.iterdir())
             yield from self._uploads.sweep(still_since_seconds)
             yield from self._orphans().sweep(still_since_seconds)
+
+    def size_bytes(self) -> int:
+        """Look at each file."""
+        with disk_errors():
+            return sum(path.stat().st_size for path in blob_files(self._root))
 
     def ping(self) -> None:
         """Return if files can be written."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from xray_backend.errors import Unavailable
 
 __all__ = [
+    "blob_files",
     "confirm_name",
     "disk_errors",
     "empty_folder",
@@ -24,6 +25,14 @@ __all__ = [
 ]
 
 _AWAY = "The blob store cannot be used right now; try again later."
+
+
+def blob_files(root: Path) -> Iterator[Path]:
+    """Yield all blobs, in no order; what begins with a dot is none. Raises `OSError` if they cannot be listed."""
+    projects = list(root.iterdir()) if root.exists() else []
+    for project in projects:
+        if not project.name.startswith(".") and project.is_dir():
+            yield from (path for path in project.iterdir() if path.is_file())
 
 
 @contextmanager

@@ -61,7 +61,8 @@ class Processor:
     def process(self, batch: EventBatch) -> WriteResult:
         """Store a batch; durable when this returns, idempotent. Raises `Unavailable` if the store is away."""
         due = self._memory.due(batch.project_id, batch.schemas)
-        result = self._store.write(dataclasses.replace(batch, schemas=due))
+        with self._metrics.time_store("write"):
+            result = self._store.write(dataclasses.replace(batch, schemas=due))
         if due:
             self._memory.remember(batch.project_id, due)
         self._metrics.count_stored(new=result.stored, repeated=result.repeated, deleted=result.deleted)

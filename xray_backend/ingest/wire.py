@@ -1,6 +1,6 @@
 """The body of `POST /ingest`: each event is taken or refused by itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -32,6 +32,8 @@ class Parsed:
 
     events: list[Event]
     rejected: list[Rejection]
+    event_bytes: dict[str, list[int]] = field(default_factory=dict)
+    """How many bytes each event that is taken has, by type."""
 
 
 class NoneValid(BadRequest):
@@ -58,12 +60,18 @@ def parse_ingest(body: bytes, limits: Limits, project_id: str) -> Parsed:
     parsed = Parsed([], [])
     for index, text in enumerate(split(body, limits.max_events)):
         try:
-            parsed.events.append(_event(text, checks))
+            event = _event(text, checks)
+            parsed.events.append(event)
+            parsed.event_bytes.setdefault(_type_of(event), []).append(len(text) if isinstance(text, bytes) else 0)
         except Unacceptable as error:
             parsed.rejected.append(Rejection(index, str(error), error.kind))
     if not parsed.events:
         raise NoneValid(parsed.rejected)
     return parsed
+
+
+def _type_of(event: Event) -> str:
+    return str(event.__struct_config__.tag)
 
 
 def _event(text: bytes | Unacceptable, checks: Checks) -> Event:

@@ -137,4 +137,5 @@ class Housekeeper:
             self._metrics.count_removed("abandoned upload or blob", removed)
             if self._is_stopping:
                 return
+        self._metrics.set_blob_bytes(self._blobs.size_bytes())
         self._next_sweep = self._monotonic() + self._sweep_seconds

@@ -29,7 +29,7 @@ class Recording:
         """
         parsed = self._parsed(project_id, body)
         self._bus.publish(self._processor.to_batch(project_id, parsed.events))
-        self._metrics.count_accepted(len(parsed.events))
+        self._metrics.count_accepted(parsed.event_bytes)
         return parsed
 
     def _parsed(self, project_id: str, body: bytes) -> Parsed:

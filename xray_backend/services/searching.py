@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import msgspec
 
 from xray_backend.ingest.schemas import merge_shapes
+from xray_backend.metrics import Metrics
 from xray_backend.query.cursor import CursorCodec, FieldPosition, Position, binding
 from xray_backend.query.filter import parse_filter
 from xray_backend.query.limits import QueryLimits
 from xray_backend.query.sort import parse_sort
+from xray_backend.query.tree import Node
 from xray_backend.store.base import Collection, Json, Store
 
 __all__ = ["Found", "Question", "Searching"]
@@ -45,10 +47,11 @@ _SIGHTINGS = msgspec.json.Decoder(_Sighting)
 class Searching:
     """Asks the store; that the caller may is checked before."""
 
-    def __init__(self, store: Store, cursors: CursorCodec, limits: QueryLimits) -> None:
+    def __init__(self, store: Store, cursors: CursorCodec, limits: QueryLimits, metrics: Metrics) -> None:
         self._store = store
         self._cursors = cursors
         self._limits = limits
+        self._metrics = metrics
 
     def query(self, collection: Collection, project_id: str, question: Question) -> Found:
         """Return a page, newest first unless sorted, and the cursor of the next.
@@ -63,13 +66,18 @@ class Searching:
             shape = FieldPosition
         bound = binding(project_id, collection, [question.filter, question.sort])
         after = None if question.cursor is None else self._cursors.decode(question.cursor, bound, shape)
-        page = self._store.query(collection, project_id, node, sort=sort, limit=question.limit, after=after)
+        with self._metrics.time_store("query"):
+            page = self._store.query(collection, project_id, node, sort=sort, limit=question.limit, after=after)
         following = page.next_position
         return Found(
             page.documents,
             None if following is None else self._cursors.encode(following, bound),
-            self._store.count(collection, project_id, node) if question.with_count else None,
+            self._count(collection, project_id, node) if question.with_count else None,
         )
+
+    def _count(self, collection: Collection, project_id: str, node: Node) -> int:
+        with self._metrics.time_store("count"):
+            return self._store.count(collection, project_id, node)
 
     def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
         """List the shapes of steps' metadata, one by one."""

@@ -33,6 +33,7 @@ __all__ = [
     "StepPage",
     "StepRecord",
     "Store",
+    "StoreState",
     "TraceEvent",
     "Unchanged",
     "User",
@@ -193,6 +194,18 @@ class StepPage:
     next_position: StepPosition | None
 
 
+@dataclass(frozen=True)
+class StoreState:
+    """How a store is; asked for at each scrape, so it costs a few look-ups."""
+
+    waiting_calls: int
+    """Calls of this process that wait to be written."""
+
+    database_bytes: int
+    log_bytes: int
+    """What the database file and its write-ahead log take."""
+
+
 class Store(Deletions, ABC):
     """Accounts, projects, keys, traces, steps, data records, schemas."""
 
@@ -336,6 +349,10 @@ class Store(Deletions, ABC):
 
         A program that does not call it loses nothing but speed.
         """
+
+    @abstractmethod
+    def state(self) -> StoreState:
+        """Tell how much waits, and how large it is. Does not block, and never raises."""
 
     @abstractmethod
     def ping(self) -> None:

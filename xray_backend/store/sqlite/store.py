@@ -21,6 +21,7 @@ from xray_backend.store.base import (
     Project,
     StepPage,
     Store,
+    StoreState,
     Unchanged,
     User,
     WriteResult,
@@ -62,6 +63,7 @@ class SqliteStore(Store):
     ) -> None:
         with translated():
             migrate(path)
+        self._path = path
         self._writer = Writer(path)
         self._index_keeper = IndexKeeper(path)
         self._readers = Readers(path, query_timeout_seconds)
@@ -184,6 +186,10 @@ class SqliteStore(Store):
     def start(self) -> None:
         self._index_keeper.start()
 
+    def state(self) -> StoreState:
+        log = self._path.with_name(f"{self._path.name}-wal")
+        return StoreState(self._writer.waiting(), _size(self._path), _size(log))
+
     def ping(self) -> None:
         self._readers.first("SELECT 1 FROM users LIMIT 1")
 
@@ -191,3 +197,10 @@ class SqliteStore(Store):
         self._index_keeper.stop()
         self._writer.close()
         self._readers.close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
