@@ -13,6 +13,9 @@ from xray_backend.api.documents import SchemaDocument
 
 __all__ = ["blueprint"]
 
+COMPLETE_HEADER = "X-Schema-Complete"
+"""Says `false` where there were more shapes or keys than are kept."""
+
 blueprint = Blueprint("schemas", __name__, url_prefix="/api/v1/projects/<project_id>/schemas")
 
 
@@ -31,5 +34,8 @@ def get_schemas(project_id: str) -> Response:
     require_member(project_id)
     step_name = parameters.step_name()
     if parameters.flag("detail"):
-        return answer({"schemas": [Raw(shape) for shape in services().searching.schemas(project_id, step_name)]})
-    return answer({"schema": services().searching.schema(project_id, step_name)})
+        return answer({"schemas": [Raw(shape) for shape in services().schemas.each(project_id, step_name)]})
+    merged = services().schemas.merged(project_id, step_name)
+    response = answer({"schema": Raw(merged.document)})
+    response.headers[COMPLETE_HEADER] = "true" if merged.is_complete else "false"
+    return response

@@ -66,7 +66,11 @@ class Processor:
         if due:
             self._memory.remember(batch.project_id, due)
         self._metrics.count_stored(new=result.stored, repeated=result.repeated, deleted=result.deleted)
+        self._metrics.count_left_out("shape", result.shapes_left_out)
         return result
+
+    def _count_keys_left_out(self, keys: int) -> None:
+        self._metrics.count_left_out("key", keys)
 
     def _sightings(self, steps: Iterable[StepRecord]) -> list[SchemaSighting]:
         """List each shape once, of those steps that have a name under which it can be found."""
@@ -76,7 +80,7 @@ class Processor:
             metadata = step.document["metadata"]
             if step.step_name is None or not isinstance(metadata, dict) or not metadata:
                 continue
-            shape = shape_of(metadata)
+            shape = shape_of(metadata, self._count_keys_left_out)
             schema_hash = hash_of(shape)
             found[step.step_name, schema_hash] = SchemaSighting(step.step_name, schema_hash, shape, now)
         return list(found.values())

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from xray_backend.ingest.schemas import merge_shapes
 from xray_backend.metrics import Metrics
 from xray_backend.query.cursor import CursorCodec, FieldPosition, Position, binding
 from xray_backend.query.filter import parse_filter
@@ -35,13 +32,6 @@ class Found:
     documents: Sequence[Json]
     next_cursor: str | None
     count: int | None
-
-
-class _Sighting(msgspec.Struct, rename="camel"):
-    schema_shape: dict[str, object]
-
-
-_SIGHTINGS = msgspec.json.Decoder(_Sighting)
 
 
 class Searching:
@@ -78,12 +68,3 @@ class Searching:
     def _count(self, collection: Collection, project_id: str, node: Node) -> int:
         with self._metrics.time_store("count"):
             return self._store.count(collection, project_id, node)
-
-    def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
-        """List the shapes of steps' metadata, one by one."""
-        return self._store.schemas(project_id, step_name)
-
-    def schema(self, project_id: str, step_name: str | None) -> object:
-        """Merge the shapes of steps' metadata into one."""
-        found = self._store.schemas(project_id, step_name)
-        return merge_shapes([_SIGHTINGS.decode(document).schema_shape for document in found])

@@ -20,6 +20,7 @@ from xray_backend.query.tree import Node
 from xray_backend.store.deletions import Deletions
 
 __all__ = [
+    "SHAPES_PER_STEP_NAME",
     "UNCHANGED",
     "ApiKey",
     "Collection",
@@ -27,6 +28,7 @@ __all__ = [
     "EventBatch",
     "Json",
     "KeyOwner",
+    "NewShapes",
     "Page",
     "Project",
     "SchemaSighting",
@@ -42,6 +44,9 @@ __all__ = [
 
 Json: TypeAlias = bytes
 """One JSON document, encoded."""
+
+SHAPES_PER_STEP_NAME = 1000
+"""Code writes some dozens; a step name with more has data for keys, and another thousand would tell nobody anything."""
 
 Collection = Literal["steps", "traces"]
 
@@ -176,6 +181,8 @@ class WriteResult:
     repeated: int
     deleted: int = 0
     """Events of every kind that were left out, since what they tell of was deleted, or is older than is kept."""
+    shapes_left_out: int = 0
+    """Shapes that were not kept, since their step name has `SHAPES_PER_STEP_NAME`."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +211,14 @@ class StoreState:
     database_bytes: int
     log_bytes: int
     """What the database file and its write-ahead log take."""
+
+
+@dataclass(frozen=True)
+class NewShapes:
+    """Shapes with the names of their steps, and the mark to ask for later ones with."""
+
+    shapes: Sequence[tuple[str, Json]]
+    mark: int
 
 
 class Store(Deletions, ABC):
@@ -339,7 +354,14 @@ class Store(Deletions, ABC):
 
     @abstractmethod
     def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
-        """List the shapes seen: `stepName`, `schemaHash`, `schemaShape`, `lastSeenAt`."""
+        """List the shapes seen: `stepName`, `schemaHash`, `schemaShape`, `lastSeenAt`.
+
+        Of one step name, the first `SHAPES_PER_STEP_NAME` that came are kept.
+        """
+
+    @abstractmethod
+    def shapes_since(self, project_id: str, mark: int) -> NewShapes:
+        """List the shapes that were stored since a mark was given out, by any process; 0 asks for all."""
 
     # -- operations -------------------------------------------------------------------------------------
 

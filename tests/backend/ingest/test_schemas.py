@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xray_backend.ingest.schema_memory import SchemaMemory
-from xray_backend.ingest.schemas import hash_of, merge_shapes, shape_of
+from xray_backend.ingest.schemas import KEYS_PER_OBJECT, hash_of, is_cut, merge_shapes, shape_of
 from xray_backend.store.base import SchemaSighting
 
 KEYS = st.sampled_from(["a", "b", "c.d"])
@@ -91,3 +91,29 @@ def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     for name in ("a", "b", "a", "c"):
         memory.remember("p", [sighting(name, 0)])
     assert [found.step_name for found in memory.due("p", [sighting(name, 1) for name in "abc"])] == ["b"]
+
+
+WIDE = st.sets(st.integers(0, 999), max_size=300).map(lambda ids: {f"id-{one:03}": {"n": one} for one in ids})
+
+
+def test_an_object_with_too_many_keys_is_told_by_the_first_and_the_rest_are_counted() -> None:
+    left_out: list[int] = []
+    ids = {f"{number:04}": 1 for number in range(KEYS_PER_OBJECT + 7)}
+    shape = shape_of({"plain": 1, "byId": ids}, left_out.append)
+    assert left_out == [7]
+    assert list(shape["byId"]) == list(ids)[:KEYS_PER_OBJECT]
+    assert is_cut(shape)
+    assert not is_cut(shape_of({"plain": {"a": 1}}))
+
+
+@given(st.lists(WIDE, max_size=4), st.data())
+@settings(max_examples=30, deadline=None)
+def test_what_is_told_of_many_keys_is_the_same_for_every_order_and_never_too_much(
+    many: list[Any], data: st.DataObject
+) -> None:
+    shapes = [shape_of({"byId": ids}) for ids in many]
+    merged = merge_shapes(shapes)
+    assert merge_shapes(data.draw(st.permutations(shapes))) == merged
+    told = merged.get("byId", {})
+    assert isinstance(told, dict)
+    assert sorted(told) == sorted({key for ids in many for key in ids})[:KEYS_PER_OBJECT]

@@ -209,7 +209,12 @@ CREATE INDEX data_by_trace ON data (project_id, trace_id, stored_at_ms)
 """Tombstones: `removed` once no row is left, `stays` where it outlives that. Values that were there before count as
 stored at the moment of this script."""
 
-MIGRATIONS: Final = (_FIRST, _PENDING, _INDEX, _RETENTION, _DELETION)
+_SHAPES: Final = """
+CREATE INDEX schemas_by_project ON schemas (project_id)
+"""
+"""With the row's number behind it, as in every index: what was seen since the last time is found at once."""
+
+MIGRATIONS: Final = (_FIRST, _PENDING, _INDEX, _RETENTION, _DELETION, _SHAPES)
 """The nth script (from 1) leads from version n - 1 to version n; none is ever changed once released."""
 
 

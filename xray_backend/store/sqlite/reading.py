@@ -7,11 +7,10 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from xray_backend.clock import iso
 from xray_backend.query.cursor import FieldPosition, Position, StepPosition
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
-from xray_backend.store.base import Collection, DataRecord, Json, Page, StepPage
+from xray_backend.store.base import Collection, DataRecord, Json, NewShapes, Page, StepPage
 from xray_backend.store.sqlite.index.block import TIME_COLUMN
 from xray_backend.store.sqlite.index.by_field import page_by_field
 from xray_backend.store.sqlite.index.by_time import page_by_time
@@ -29,6 +28,15 @@ JOIN steps ON steps.rowid = page.step
 ORDER BY steps.step_number IS NULL, steps.step_number, steps.timestamp_ms, steps.step_id
 """
 """The inner query sorts row numbers alone, so that a long trace is not dragged whole through the sorter."""
+
+
+_SCHEMA_DOCUMENT: Final = """
+CAST('{"stepName":' || json_quote(step_name) || ',"schemaHash":' || json_quote(schema_hash)
+    || ',"schemaShape":' || shape
+    || ',"lastSeenAt":"' || strftime('%Y-%m-%dT%H:%M:%S', last_seen_at_ms / 1000, 'unixepoch')
+    || printf('.%03dZ"}', last_seen_at_ms % 1000) AS BLOB)
+"""
+"""Put together in SQLite, a document in some microseconds: there may be many thousands of them."""
 
 
 class _DataDocument(msgspec.Struct, rename="camel"):
@@ -155,11 +163,20 @@ class Reading:
         if step_name is not None:
             terms.add("step_name = ?", step_name)
         rows = self._readers.all(
-            f"SELECT step_name, schema_hash, CAST(shape AS BLOB), last_seen_at_ms FROM schemas"
-            f" WHERE {terms} ORDER BY step_name, schema_hash",
+            f"SELECT {_SCHEMA_DOCUMENT} FROM schemas WHERE {terms} ORDER BY step_name, schema_hash", terms.parameters
+        )
+        return [row[0] for row in rows]
+
+    def shapes_since(self, project_id: str, mark: int) -> NewShapes:
+        """Read by the row's number, which only grows while the project lives."""
+        terms = _Terms.of(project_id, by_trace=False)
+        terms.add("rowid > ?", mark)
+        rows = self._readers.all(
+            f"SELECT rowid, step_name, CAST(shape AS BLOB) FROM schemas INDEXED BY schemas_by_project"
+            f" WHERE {terms} ORDER BY rowid",
             terms.parameters,
         )
-        return [_schema(*row) for row in rows]
+        return NewShapes([row[1:] for row in rows], rows[-1][0] if rows else mark)
 
     def _page(self, collection: Collection, terms: _Terms, limit: int, after: Position | None) -> Page:
         time = TIME_COLUMN[collection]
@@ -173,14 +190,3 @@ class Reading:
         more = len(rows) > limit
         rows = rows[:limit]
         return Page([row[0] for row in rows], Position(*rows[-1][1:]) if more and rows else None)
-
-
-def _schema(step_name: str, schema_hash: str, shape: bytes, last_seen_at_ms: int) -> Json:
-    return msgspec.json.encode(
-        {
-            "stepName": step_name,
-            "schemaHash": schema_hash,
-            "schemaShape": msgspec.Raw(shape),
-            "lastSeenAt": iso(last_seen_at_ms),
-        }
-    )

@@ -10,7 +10,15 @@ import msgspec
 
 from xray_backend.clock import iso
 from xray_backend.ids import new_object_id
-from xray_backend.store.base import DataRecord, EventBatch, SchemaSighting, StepRecord, TraceEvent, WriteResult
+from xray_backend.store.base import (
+    SHAPES_PER_STEP_NAME,
+    DataRecord,
+    EventBatch,
+    SchemaSighting,
+    StepRecord,
+    TraceEvent,
+    WriteResult,
+)
 from xray_backend.store.sqlite.merging import merge_trace
 from xray_backend.store.sqlite.tombstones import count_events, without_deleted
 from xray_backend.store.sqlite.writer import Writer
@@ -35,10 +43,14 @@ ON CONFLICT (project_id, data_id) DO NOTHING
 """
 
 _SCHEMA: Final = """
-INSERT INTO schemas (oid, project_id, step_name, schema_hash, shape, last_seen_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO schemas (oid, project_id, step_name, schema_hash, shape, last_seen_at_ms)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6
+WHERE EXISTS (SELECT 1 FROM schemas WHERE project_id = ?2 AND step_name = ?3 AND schema_hash = ?4)
+   OR (SELECT count(*) FROM schemas WHERE project_id = ?2 AND step_name = ?3) < ?7
 ON CONFLICT (project_id, step_name, schema_hash) DO UPDATE SET
     last_seen_at_ms = max(last_seen_at_ms, excluded.last_seen_at_ms)
 """
+"""Counting costs some microseconds, and is done for shapes alone that this process has not stored lately."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -62,8 +74,12 @@ class _Rows:
         for trace_id, events in self.traces.items():
             merge_trace(connection, self.project_id, trace_id, events)
         stored = self._write_steps(connection) + _insert(connection, _DATA, self.data)
-        _insert(connection, _SCHEMA, self.schemas)
-        return WriteResult(stored=stored, repeated=len(self.steps) + len(self.data) - stored)
+        kept = _insert(connection, _SCHEMA, self.schemas)
+        return WriteResult(
+            stored=stored,
+            repeated=len(self.steps) + len(self.data) - stored,
+            shapes_left_out=len(self.schemas) - kept,
+        )
 
     def _write_steps(self, connection: sqlite3.Connection) -> int:
         """Write the running steps before the final ones, which may end them, and return how many were new."""
@@ -189,7 +205,15 @@ def _data_row(project_id: str, record: DataRecord, stored_at_ms: int) -> tuple[o
 
 def _schema_row(project_id: str, sighting: SchemaSighting) -> tuple[object, ...]:
     shape = _text(sighting.schema_shape)
-    return (new_object_id(), project_id, sighting.step_name, sighting.schema_hash, shape, sighting.seen_at_ms)
+    return (
+        new_object_id(),
+        project_id,
+        sighting.step_name,
+        sighting.schema_hash,
+        shape,
+        sighting.seen_at_ms,
+        SHAPES_PER_STEP_NAME,
+    )
 
 
 def _text(document: object) -> str:

@@ -17,6 +17,7 @@ from xray_backend.store.base import (
     EventBatch,
     Json,
     KeyOwner,
+    NewShapes,
     Page,
     Project,
     StepPage,
@@ -182,6 +183,9 @@ class SqliteStore(Store):
 
     def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
         return self._reading.schemas(project_id, step_name)
+
+    def shapes_since(self, project_id: str, mark: int) -> NewShapes:
+        return self._reading.shapes_since(project_id, mark)
 
     def start(self) -> None:
         self._index_keeper.start()
