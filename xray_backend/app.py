@@ -52,7 +52,7 @@ from xray_backend.services.uploads import Uploads
 from xray_backend.store.base import Store
 from xray_backend.store.sqlite.store import SqliteStore
 
-__all__ = ["create_app", "open_store"]
+__all__ = ["create_app", "limits_of", "open_store"]
 
 _BLUEPRINTS = (auth, data, ingest, keys, operations, presign, projects, query, schemas, traces)
 
@@ -94,8 +94,9 @@ def open_store(config: Config) -> Store:
     )
 
 
-def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSigner) -> Services:
-    limits = Limits(
+def limits_of(config: Config) -> Limits:
+    """Return the bounds of what is taken."""
+    return Limits(
         max_body_bytes=config.max_body_bytes,
         max_events=config.max_events,
         max_event_bytes=config.max_event_bytes,
@@ -104,6 +105,10 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         max_presign_items=config.max_presign_items,
         max_blob_bytes=config.max_blob_bytes,
     )
+
+
+def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSigner) -> Services:
+    limits = limits_of(config)
     rates = {
         "login_by_address": config.login_rate_per_address,
         "login_by_account": config.login_rate_per_account,

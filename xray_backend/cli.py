@@ -1,4 +1,4 @@
-"""`xray-backend`: starts the server."""
+"""`xray-backend`: starts the server, and looks after its data."""
 
 import argparse
 import os
@@ -6,12 +6,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from xray_backend.api.context import services_of
 from xray_backend.app import create_app, open_store
+from xray_backend.commands.backup import backup
+from xray_backend.commands.check import check
+from xray_backend.commands.export import export
+from xray_backend.commands.import_project import import_project
+from xray_backend.commands.restore import restore
 from xray_backend.config import Config, is_loopback, load_config, located
 from xray_backend.data_dir import Credentials, DataDir
-from xray_backend.errors import ConfigurationError, Unavailable
+from xray_backend.errors import CommandError, ConfigurationError, Unavailable
 from xray_backend.local_account import is_usable, make_local_account
 from xray_backend.log import install_log
 from xray_backend.server import Server, bind
@@ -22,15 +28,36 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; status 2 says that the settings are wrong, 1 that something else is."""
     options = vars(_parser().parse_args(arguments))
-    local = options.pop("command") == "up"
     try:
-        _serve(options, local=local)
+        return _run(options.pop("command"), options)
     except ConfigurationError as error:
         print(f"xray-backend: {error}", file=sys.stderr)
         return 2
     except Unavailable as error:
         print(f"xray-backend: {error.message}", file=sys.stderr)
-        return 1
+    except CommandError as error:
+        print(f"xray-backend: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"xray-backend: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
+    return 1
+
+
+def _run(command: str, options: dict[str, Any]) -> int:
+    if command in ("up", "serve"):
+        _serve(options, local=command == "up")
+        return 0
+    config = load_config({"data_dir": options["data_dir"]}, os.environ)
+    if command == "backup":
+        backup(config, Path(options["file"]))
+    elif command == "restore":
+        restore(config, Path(options["file"]))
+    elif command == "export":
+        output = options["output"]
+        export(config, options["project"], None if output in (None, "-") else Path(output))
+    elif command == "import":
+        return 0 if import_project(config, Path(options["file"]), options["project"]) else 1
+    else:
+        return 0 if check(config) else 1
     return 0
 
 
@@ -44,6 +71,19 @@ def _parser() -> argparse.ArgumentParser:
     for command in (up, serve):
         command.add_argument("--host", help="the address to listen on (default 127.0.0.1)")
         command.add_argument("--port", help="the port to listen on (default 3000; 0 takes a free one)")
+    backing = commands.add_parser("backup", help="write all data and secrets to one file, while the server runs or not")
+    backing.add_argument("file", metavar="FILE")
+    restoring = commands.add_parser("restore", help="make a data directory from a backup; it must be empty or missing")
+    restoring.add_argument("file", metavar="FILE")
+    exporting = commands.add_parser("export", help="write a project as lines of JSON")
+    exporting.add_argument("--project", required=True, help="the project's id")
+    exporting.add_argument("--format", choices=["ndjson"], default="ndjson", help="one JSON object a line")
+    exporting.add_argument("--output", help="the file to write (default: standard output)")
+    importing = commands.add_parser("import", help="read what export wrote, into a project that exists")
+    importing.add_argument("file", metavar="FILE")
+    importing.add_argument("--project", help="the project's id (default: that of the export)")
+    commands.add_parser("check", help="look through the data directory and say what is wrong; changes nothing")
+    for command in commands.choices.values():
         command.add_argument("--data-dir", help="where everything is kept (default ~/.xray-trace)")
     return parser
 

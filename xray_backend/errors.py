@@ -11,11 +11,13 @@ ApiError                       500  never raised itself
 ├── TooManyRequests            429  with Retry-After
 └── Unavailable                503  a store or the queue is away, or a query took too long; with Retry-After
 ConfigurationError             the program does not start
+CommandError                   a command cannot do what it was asked for
 """
 
 __all__ = [
     "ApiError",
     "BadRequest",
+    "CommandError",
     "ConfigurationError",
     "Conflict",
     "Forbidden",
@@ -96,3 +98,7 @@ class Unavailable(ApiError):
 
 class ConfigurationError(Exception):
     """The program cannot start with these settings; the message says what to change."""
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked for; the message says why."""

@@ -1,0 +1,238 @@
+"""`xray-backend backup`, `restore`, `export`, `import` and `check`, as processes beside a real server."""
+
+import json
+import os
+import sqlite3
+import tarfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backend.api.events import (
+    NOW_MS,
+    data,
+    step,
+    step_error,
+    trace_error,
+    trace_failure,
+    trace_start,
+    trace_success,
+)
+from tests.backend.server import Person, Server, new_person, refused_start
+
+LARGE = os.urandom(300_000)
+OLD = {"XRAY_ABANDONED_SECONDS": "1"}
+
+
+def run(*arguments: object, **variables: str) -> tuple[int, str]:
+    return refused_start([str(argument) for argument in arguments], **variables)
+
+
+def record(person: Person) -> None:
+    """Record one of everything."""
+    events = [
+        trace_start("t", name="run", metadata={"z": 1, "a": {"b": [1, None]}}),
+        trace_failure("t", endedAt=NOW_MS + 5, failureMetadata={"why": "first"}),
+        trace_success("t", endedAt=NOW_MS + 9, successMetadata={"ok": True}),
+        trace_start("running"),
+        step("s1", "t", artifacts=[{"dataId": "small", "type": "input", "key": "k"}], inputs={"x": {"value": 1}}),
+        step("s2", "running", pending=True),
+        step_error("s3", "t"),
+        trace_error("s4", "t", metadata={"error": "no"}),
+        data("small", "t", content="hello", metadata={"m": 1}),
+    ]
+    assert person.ingest(*events).json() == {"success": True}
+    announced = {"dataId": "large", "traceId": "t", "key": "k", "sizeBytes": len(LARGE)}
+    url = person.record("/presign", announced).json()["presignedUrl"]
+    assert person.server.call("PUT", url.removeprefix(person.server.base_url), body=LARGE).status_code == 200
+
+
+def bare(found: Any) -> Any:
+    """Take away what each store makes anew."""
+    if isinstance(found, list):
+        return [bare(item) for item in found]
+    if isinstance(found, dict):
+        made = ("_id", "projectId", "dataPath")
+        return {key: bare(value) for key, value in found.items() if key not in made}
+    return found
+
+
+def seen(person: Person) -> Any:
+    traces = person.call("GET", "traces").json()["traces"]
+    shown = [person.call("GET", f"traces/{trace['traceId']}").json() for trace in traces]
+    return bare(sorted(shown, key=lambda one: str(one["trace"]["traceId"])))
+
+
+def value(person: Person, data_id: str) -> bytes:
+    url = person.call("GET", f"traces/t/data/{data_id}").json()["presignedUrl"]
+    return person.server.call("GET", url.removeprefix(person.server.base_url)).content
+
+
+def moved(person: Person, server: Server) -> Person:
+    return Person(server, person.user_id, person.email, person.token, person.project_id, person.key, person.key_id)
+
+
+def test_a_backup_made_beside_a_running_server_restores_the_same_server(tmp_path: Path) -> None:
+    file, here, there = tmp_path / "saved", tmp_path / "here", tmp_path / "there"
+    with Server(here) as server:
+        person = new_person(server)
+        record(person)
+        before = seen(person)
+        status, said = run("backup", file, "--data-dir", here)
+        assert (status, file.stat().st_mode & 0o777) == (0, 0o600), said
+        person.ingest(step("later", "t"))
+        assert run("restore", file, "--data-dir", here)[0] == 2
+    assert [path.name for path in tmp_path.iterdir()].count("saved") == len(list(tmp_path.iterdir())) - 1
+    assert run("restore", file, "--data-dir", there) == (0, f"The data directory {there} is restored.\n")
+    assert run("check", "--data-dir", there) == (0, f"Nothing is wrong with {there}.\n")
+    with Server(there) as server:
+        person = moved(person, server)
+        assert seen(person) == before
+        assert value(person, "large") == LARGE
+        assert person.ingest(step("again", "t")).status_code == 200
+        assert server.credentials["apiKey"] == json.loads((here / "credentials.json").read_text())["apiKey"]
+
+
+def damaged(archive: Path, how: str) -> None:
+    content = bytearray(archive.read_bytes())
+    if how == "torn":
+        del content[len(content) // 2 :]
+    elif how == "altered":
+        at = content.index(LARGE[:64])
+        content[at] ^= 1
+    elif how == "something else":
+        content[:] = b"no archive at all"
+    archive.write_bytes(content)
+    if how == "a way out":
+        with tarfile.open(archive, "w") as tar:
+            tar.addfile(tarfile.TarInfo("../outside"))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder = tmp_path_factory.mktemp("saved")
+    with Server(folder / "data") as server:
+        record(new_person(server))
+        assert run("backup", folder / "file", "--data-dir", folder / "data")[0] == 0
+    return (folder / "file").read_bytes()
+
+
+@pytest.mark.parametrize("how", ["torn", "altered", "something else", "a way out"])
+def test_a_backup_that_is_damaged_is_refused_and_leaves_nothing_behind(tmp_path: Path, saved: bytes, how: str) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(saved)
+    damaged(file, how)
+    status, said = run("restore", file, "--data-dir", tmp_path / "data")
+    assert (status, said.count("\n"), "Traceback" in said) == (1, 1, False), said
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    for command in (
+        ["restore", tmp_path / "none"],
+        ["backup", tmp_path / "b"],
+        ["check"],
+        ["import", tmp_path / "none"],
+    ):
+        status, said = run(*command, "--data-dir", tmp_path / "data")
+        assert status in (1, 2)
+        assert (said.count("\n"), said.startswith("xray-backend: ")) == (1, True), said
+
+
+def test_a_project_comes_back_from_its_export_the_same_into_another_project_of_another_server(tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    with Server(tmp_path / "here") as server:
+        person = new_person(server)
+        record(person)
+        before = seen(person)
+        arguments = ("export", "--project", person.project_id, "--data-dir", tmp_path / "here")
+        assert run(*arguments, "--output", file) == (0, "")
+        assert run(*arguments)[1] == file.read_text()
+    with Server(tmp_path / "there") as server:
+        other = new_person(server)
+        arguments = ("import", file, "--project", other.project_id, "--data-dir", tmp_path / "there")
+        assert run(*arguments) == (0, "6 new, 0 there already, 0 deleted here, 1 blobs\n")
+        assert seen(other) == before
+        assert (value(other, "large"), value(other, "small")) == (LARGE, b"hello")
+        assert run(*arguments) == (0, "0 new, 6 there already, 0 deleted here, 0 blobs\n")
+        assert seen(other) == before
+        assert other.call("DELETE", "traces/t").status_code == 200
+        status, said = run(*arguments)
+        assert (status, "deleted here" in said, "0 deleted" in said) == (1, True, False), said
+        assert [one["trace"]["traceId"] for one in seen(other)] == ["running"]
+
+
+def test_an_import_tells_each_bad_line_by_its_number_and_takes_the_others(tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"type": "export", "format": "xray-export", "version": 1, "projectId": "PROJECT", "name": ""}),
+        json.dumps(step("good")),
+        "{no json",
+        json.dumps(step("..")),
+        json.dumps({"type": "blob", "dataId": "d", "offset": 7, "content": "", "last": True}),
+        json.dumps(step("also-good")),
+        json.dumps(data("kept", content="x")),
+        json.dumps({"type": "blob", "dataId": "d", "offset": 0, "content": "AAAA", "last": False}),
+    ]
+    with Server(tmp_path / "data") as server:
+        person = new_person(server)
+        file = tmp_path / "lines"
+        file.write_text("\n".join(lines).replace("PROJECT", person.project_id))
+        status, said = run("import", file, "--data-dir", tmp_path / "data")
+        told = [line.split(":")[0] for line in said.splitlines()]
+        assert (status, sorted(told[:5])) == (1, ["at the end", "at the end", "line 3", "line 4", "line 5"]), said
+        assert told[5:] == [
+            "3 new, 0 there already, 0 deleted here, 0 blobs",
+            "5 lines were not taken; each is told above.",
+        ]
+        assert {found["stepId"] for found in person.steps({})} == {"good", "also-good"}
+        file.write_text(lines[0].replace("PROJECT", "no-such-project"))
+        assert run("import", file, "--data-dir", tmp_path / "data")[0] == 1
+
+
+def test_a_check_tells_each_fault_and_changes_nothing(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        person = new_person(server)
+        record(person)
+        person.record("/presign", {"dataId": "never", "traceId": "t", "key": "k"})
+        assert run("check", "--data-dir", tmp_path) == (0, f"Nothing is wrong with {tmp_path}.\n")
+    blobs = tmp_path / "blobs"
+    large = blobs / person.project_id / "large"
+    large.write_bytes(b"x" + LARGE[1:] + b"!")
+    (blobs / person.project_id / "nobodys").write_bytes(b"x")
+    half = blobs / ".incoming" / "half.part"
+    half.parent.mkdir(exist_ok=True)
+    half.write_bytes(b"x")
+    (tmp_path / ".jwt-secret.0123").write_bytes(b"x")
+    (tmp_path / "jwt-secret").chmod(0o644)
+    for path in (blobs / person.project_id / "nobodys", half):
+        os.utime(path, (1, 1))
+    with closing(sqlite3.connect(tmp_path / "xray.db")) as connection, connection:
+        connection.execute("UPDATE data SET stored_at_ms = 1 WHERE data_id = 'never'")
+        connection.execute("UPDATE steps SET doc = '{' WHERE step_id = 's1'")
+        connection.execute("DELETE FROM traces WHERE trace_id = 'running'")
+        connection.execute("INSERT INTO project_members VALUES ('nowhere', 'u', 'owner', 1)")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    status, said = run("check", "--data-dir", tmp_path)
+    assert status == 1
+    for fault in (
+        "jwt-secret can be reached by others (mode 0644)",
+        ".jwt-secret.0123 was left behind",
+        f"The blob {person.project_id}/large has 300001 bytes, and should have 300000.",
+        f"The blob {person.project_id}/nobodys has no record",
+        f"The bytes of {person.project_id}/never are missing",
+        "half.part is left of an upload",
+        "of steps cannot be read.",
+        "Steps of the trace running",
+        "1 rows of project_members belong to the project nowhere",
+        "9 faults were found.",
+    ):
+        assert fault in said, said
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_check_of_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
+    (tmp_path / "xray.db").write_bytes(b"no database" * 1000)
+    status, said = run("check", "--data-dir", tmp_path)
+    assert (status, "cannot be read" in said, "Traceback" in said) == (1, True, False), said
