@@ -11,7 +11,7 @@ _HEADERS = {
     "Access-Control-Allow-Headers": (
         "Authorization, Content-Encoding, Content-Type, If-Range, Range, X-Api-Key, X-Request-Id"
     ),
-    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, ETag, Retry-After, X-Request-Id",
+    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, ETag, Retry-After, X-Request-Id, X-Schema-Complete",
     "Access-Control-Max-Age": "600",  # ten minutes, as long as the strictest browser remembers
 }
 

@@ -23,7 +23,6 @@ from tests.backend.api.events import (
 from tests.backend.server import Person, Server, new_person, refused_start
 
 LARGE = os.urandom(300_000)
-OLD = {"XRAY_ABANDONED_SECONDS": "1"}
 
 
 def run(*arguments: object, **variables: str) -> tuple[int, str]:
