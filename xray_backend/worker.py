@@ -12,6 +12,7 @@ from gunicorn.workers.gthread import ThreadWorker
 __all__ = ["RequestInput", "Worker"]
 
 _LOG = logging.getLogger(__name__)
+_REQUESTS = logging.getLogger("xray_backend.requests")
 
 
 class Readable(Protocol):
@@ -56,6 +57,9 @@ class Worker(ThreadWorker):
         request_id = os.urandom(8).hex()
         if status == 500:
             _LOG.error("request %s failed outside the application", request_id, exc_info=exc)
+        peer = addr[0] if isinstance(addr, tuple) else ""
+        fields = {"requestId": request_id, "route": "none", "status": status, "remoteAddress": peer}
+        _REQUESTS.info("request", extra={"fields": fields})
         content = msgspec.json.encode({"error": sentence})
         head = (
             f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"

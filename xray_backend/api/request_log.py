@@ -42,24 +42,27 @@ def install_request_log(app: Flask, trusted_proxies: tuple[IpNetwork, ...]) -> N
     @app.after_request
     def end(response: Response) -> Response:
         began_at = g.get("began_at", time.perf_counter())
-        body = request.environ.get("wsgi.input")
-        fields: dict[str, object] = {
-            "requestId": request_id(),
-            "method": request.method if request.method in METHODS else "other",
-            "route": route(),
-            "status": response.status_code,
-            "project": g.get("project_id"),
-            "remoteAddress": client_address(
-                request.remote_addr, request.headers.get("X-Forwarded-For"), trusted_proxies
-            ),
-        }
+        body, announced = request.environ.get("wsgi.input"), request.content_length or 0
+        fields = _known(response, trusted_proxies)
 
         def write() -> None:
             fields["durationMs"] = round((time.perf_counter() - began_at) * 1000, 3)
-            fields["bytesIn"] = getattr(body, "bytes_read", request_bytes)
+            fields["bytesIn"] = getattr(body, "bytes_read", announced)
             fields["bytesOut"] = response.content_length or 0
             _LOG.info("request", extra={"fields": fields})
 
-        request_bytes = request.content_length or 0
         response.call_on_close(write)
         return response
+
+
+def _known(response: Response, trusted_proxies: tuple[IpNetwork, ...]) -> dict[str, object]:
+    """Return what is known before the answer is written."""
+    hops = request.headers.get("X-Forwarded-For")
+    return {
+        "requestId": request_id(),
+        "method": request.method if request.method in METHODS else "other",
+        "route": route(),
+        "status": response.status_code,
+        "project": g.get("project_id"),
+        "remoteAddress": client_address(request.remote_addr, hops, trusted_proxies),
+    }

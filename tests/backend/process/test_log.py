@@ -69,6 +69,7 @@ def test_no_secret_gets_into_the_log_wherever_it_was_sent(tmp_path: Path) -> Non
             raw.sendall(b"GET /hidden-path HTTP/9\r\nAuthorization: hidden-header\r\n\r\n")
             assert raw.recv(1000)
         server.stop()
+    assert [line["status"] for line in requests_of(server) if "method" not in line] == [400]
     logged = "\n".join(line for line in server.output.splitlines() if line.startswith("{"))
     signature = urlsplit(url).query
     assert len(requests_of(server)) >= 10
