@@ -77,11 +77,17 @@ class Housekeeper:
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Tell whether `stop` was called."""
+        return self._is_stopping
+
     def _work(self) -> None:
+        pause_seconds = min(LOOK_SECONDS, self._sweep_seconds)
         while not self._is_stopping:
             self._round()
             with self._news:
-                self._news.wait_for(lambda: self._is_woken or self._is_stopping, LOOK_SECONDS)
+                self._news.wait_for(lambda: self._is_woken or self._is_stopping, pause_seconds)
                 self._is_woken = False
         if self._lock is not None:
             os.close(self._lock)
