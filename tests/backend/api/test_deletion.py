@@ -99,7 +99,10 @@ def test_only_an_owner_deletes(somebody: Person, person: Person, server: Server)
         assert_refused(server.call("DELETE", f"/api/v1/projects/{path}"), 401)
         assert_refused(server.call("DELETE", f"/api/v1/projects/{path}", key=somebody.key), 401)
     connection = sqlite3.connect(server.data_dir / "xray.db")
-    connection.execute("INSERT INTO project_members VALUES (?, ?, 'member', 1)", (somebody.project_id, person.user_id))
+    connection.execute(
+        "INSERT INTO project_members (project_id, user_id, role, joined_at_ms) VALUES (?, ?, 'member', 1)",
+        (somebody.project_id, person.user_id),
+    )
     connection.commit()
     connection.close()
     assert person.call("GET", f"/api/v1/projects/{somebody.project_id}/traces/mine").status_code == 200

@@ -122,6 +122,23 @@ def test_a_store_that_is_away_is_tried_again(store: Watched, make: Callable[[], 
     assert failures == []
 
 
+def test_why_it_waits_is_said_once_and_again_when_it_waits_again(
+    store: Watched, make: Callable[[], Housekeeper], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "lock").mkdir()
+    keeper = make()
+    delete(store, "doomed")
+    keeper.start()
+    for _ in range(200):
+        keeper.wake()
+        assert not store.found_nothing.wait(0.001)
+    (tmp_path / "lock").rmdir()
+    while not store.found_nothing.wait(0.01):
+        keeper.wake()
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"housekeeping waits: The lock {tmp_path / 'lock'} cannot be taken: Is a directory."]
+
+
 def test_a_stop_ends_after_the_piece_at_work_and_the_next_start_goes_on(
     store: Watched, make: Callable[[], Housekeeper]
 ) -> None:
