@@ -2,14 +2,13 @@
 
 import json
 import sqlite3
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
 from tests.backend.api.events import data, step, step_error, trace_start, trace_success
+from tests.backend.background import wait_until
 from tests.backend.server import Person, Server, assert_refused, new_person
 
 
@@ -46,14 +45,6 @@ def seen(person: Person) -> set[str]:
     listed = person.call("GET", "traces").json()["traces"]
     found = person.call("POST", "traces/query", json={"filter": {}}).json()["results"]
     return {document["traceId"] for document in [*listed, *found, *person.steps({})]}
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for the work in the background."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def rows_of(server: Server, project_id: str) -> int:

@@ -5,7 +5,6 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 import requests
 
 from tests.backend.api.events import data, step, trace_start
+from tests.backend.background import wait_until
 from tests.backend.server import Person, Server, assert_refused, new_person
 from xray_backend.store.sqlite.store import SqliteStore
 
@@ -82,14 +82,6 @@ def rows(server: Server, table: str, project_id: str, trace_id: str | None = Non
         return count
     finally:
         connection.close()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what the server does by itself."""
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def seen_ids(person: Person, condition: dict[str, Any]) -> set[str]:
