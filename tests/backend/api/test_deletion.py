@@ -107,6 +107,15 @@ def test_a_trace_that_is_not_there_is_not_found(person: Person) -> None:
         assert_refused(person.call("DELETE", f"traces/{trace_id}"), 404)
 
 
+@pytest.mark.parametrize("trace_id", ["..", "", ".", "%2e%2e", "../"])
+def test_deleting_a_trace_of_a_strange_name_never_deletes_the_project(somebody: Person, trace_id: str) -> None:
+    assert somebody.call("DELETE", f"/api/v1/projects/{somebody.project_id}/traces/{trace_id}").status_code in (
+        404,
+        405,
+    )
+    assert somebody.call("GET", "").status_code == 200
+
+
 def test_what_was_deleted_stays_deleted_when_its_events_come_again(somebody: Person) -> None:
     urls = record(somebody, "doomed")
     somebody.call("DELETE", "traces/doomed")
