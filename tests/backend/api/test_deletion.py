@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -175,6 +176,26 @@ def test_a_deleted_project_is_gone_for_its_owner_its_keys_and_its_urls(server: S
     wait_until(lambda: not (server.data_dir / "blobs" / owner.project_id).exists())
     assert_refused(requests.put(urls["put"], data=b"again", timeout=60), 409)
     assert blobs_of(owner) == []
+
+
+def test_uploads_that_run_while_their_trace_is_deleted_leave_no_blob(somebody: Person) -> None:
+    for number in range(5):
+        trace_id = f"doomed-{number}"
+        somebody.ingest(trace_start(trace_id))
+        urls = [announced(somebody, f"{trace_id}-{blob}", trace_id)["presignedUrl"] for blob in range(4)]
+
+        def upload(url: str) -> set[int]:
+            statuses = set()
+            while 409 not in statuses:
+                statuses.add(requests.put(url, data=b"x" * 50_000, timeout=60).status_code)
+            return statuses
+
+        with ThreadPoolExecutor(4) as pool:
+            uploading = [pool.submit(upload, url) for url in urls]
+            wait_until(lambda: len(blobs_of(somebody)) > 0)
+            assert somebody.call("DELETE", f"traces/{trace_id}").status_code == 200
+            assert {status for done in uploading for status in done.result(60)} == {200, 409}
+        wait_until(lambda: blobs_of(somebody) == [])
 
 
 def test_a_cursor_leads_to_nothing_of_a_deleted_trace(somebody: Person) -> None:
