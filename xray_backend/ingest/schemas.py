@@ -13,7 +13,17 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-__all__ = ["KEYS_PER_OBJECT", "Shape", "hash_of", "is_cut", "merge_into", "merge_shapes", "shape_of"]
+__all__ = [
+    "KEYS_PER_OBJECT",
+    "Shape",
+    "has_shape",
+    "hash_of",
+    "is_cut",
+    "merge_into",
+    "merge_shapes",
+    "shape_of",
+    "uncounted",
+]
 
 Shape: TypeAlias = dict[str, "str | Shape"]
 
@@ -34,11 +44,11 @@ _LEAF_KEY: Final = ""
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
-def _uncounted(keys: int) -> None:
+def uncounted(keys: int) -> None:
     """Leave out keys without telling."""
 
 
-def shape_of(metadata: Mapping[str, object], left_out: Callable[[int], None] = _uncounted) -> Shape:
+def shape_of(metadata: Mapping[str, object], left_out: Callable[[int], None] = uncounted) -> Shape:
     """Return the shape of JSON metadata; the empty key is left out, since no path reaches it.
 
     `left_out` is told how many keys of an object that has too many are not in it.
@@ -58,6 +68,20 @@ def is_cut(shape: Mapping[str, object]) -> bool:
     if len(shape) >= KEYS_PER_OBJECT:
         return True
     return any(is_cut(inner) for inner in shape.values() if isinstance(inner, Mapping))
+
+
+def has_shape(metadata: Mapping[str, object], shape: Mapping[str, object]) -> bool:
+    """Tell whether `shape_of` would return this shape; where there is an empty key it may say no all the same."""
+    if len(metadata) != len(shape):
+        return False
+    for key, value in metadata.items():
+        expected = shape.get(key)
+        if isinstance(value, dict):
+            if not isinstance(expected, dict) or not has_shape(value, expected):
+                return False
+        elif _LEAVES[type(value)] != expected:
+            return False
+    return True
 
 
 def hash_of(shape: Mapping[str, object]) -> str:

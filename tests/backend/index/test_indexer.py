@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.backend.server import Server
-from xray_backend.query.tree import And, Compare, Exists, Node, Not
+from xray_backend.query.tree import And, Compare, Exists, In, Node, Not
 from xray_backend.store.base import EventBatch, StepRecord, TraceEvent
 from xray_backend.store.sqlite.index.indexer import Indexer
 from xray_backend.store.sqlite.index.keeper import IndexKeeper
@@ -148,6 +148,26 @@ def test_blocks_of_which_much_is_deleted_are_made_anew(store: SqliteStore, path:
     assert rows(path, "SELECT * FROM index_gone") == []
 
 
+def test_a_value_of_a_single_deleted_step_leaves_the_index_when_there_is_time(
+    store: SqliteStore, path: Path, make_indexer: Any
+) -> None:
+    now = [0.0]
+    indexer = make_indexer(least_rows=1, clock=lambda: now[0])
+    store.write(EventBatch("p", steps=[*steps(0, 100).steps, *steps(100, 1, secret="a word of its own").steps]))
+    run(indexer)
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("DELETE FROM steps WHERE step_id = 's100'")
+    connection.close()
+    run(indexer)
+    holding = "SELECT count(*) FROM index_chunks WHERE path = 'metadata.secret'"
+    assert rows(path, holding) == [(2,)]  # that the path is there, and its value
+    now[0] += 61
+    run(indexer)
+    assert rows(path, holding) == [(0,)]
+    assert store.count("steps", "p", EVERYTHING) == 100
+
+
 def test_nothing_is_left_of_a_project_whose_rows_are_all_gone(
     store: SqliteStore, path: Path, make_indexer: Any
 ) -> None:
@@ -175,6 +195,24 @@ def test_a_document_too_large_to_be_kept_whole_is_found_by_each_of_its_fields(
     assert ids(store, Compare(("metadata", "many"), "eq", 8999)) == ["s2", "s1", "s0"]
     assert ids(store, Not(Exists(("metadata", "by_customer", "customer-8999")))) == ["s5", "s4", "s3"]
     assert store.count("steps", "p", Compare(("metadata", "n"), "eq", 1)) == 1
+
+
+def test_documents_are_found_by_id_alone_in_lists_and_in_ranges(store: SqliteStore, make_indexer: Any) -> None:
+    indexer = make_indexer(least_rows=1)
+    for first in (0, 20):
+        store.write(steps(first, 20))
+        run(indexer)
+    page = store.query("steps", "p", EVERYTHING, limit=100, after=None)
+    object_ids = {found["_id"]: found["stepId"] for found in map(json.loads, page.documents)}
+    wanted = sorted(object_ids)[13]
+    assert ids(store, Compare(("_id",), "eq", wanted)) == [object_ids[wanted]]
+    for operator, expected in (("gt", 26), ("gte", 27), ("lt", 13), ("lte", 14)):
+        assert store.count("steps", "p", Compare(("_id",), operator, wanted)) == expected  # type: ignore[arg-type]
+    some = sorted(object_ids)[::3]
+    assert set(ids(store, In(("_id",), tuple(some)))) == {object_ids[object_id] for object_id in some}
+    many = tuple(f"s{number}" for number in range(0, 80, 2))
+    assert len(ids(store, In(("stepId",), many))) == 20
+    assert store.count("steps", "p", Not(In(("stepId",), many))) == 20
 
 
 def test_the_other_project_of_a_block_is_never_answered(store: SqliteStore, make_indexer: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xray_backend.ingest.recent_shapes import RecentShapes
 from xray_backend.ingest.schema_memory import SchemaMemory
 from xray_backend.ingest.schemas import KEYS_PER_OBJECT, hash_of, is_cut, merge_shapes, shape_of
 from xray_backend.store.base import SchemaSighting
@@ -117,3 +118,12 @@ def test_what_is_told_of_many_keys_is_the_same_for_every_order_and_never_too_muc
     told = merged.get("byId", {})
     assert isinstance(told, dict)
     assert sorted(told) == sorted({key for ids in many for key in ids})[:KEYS_PER_OBJECT]
+
+
+@given(st.lists(st.dictionaries(KEYS | st.just(""), METADATA, max_size=3), min_size=1, max_size=8))
+@settings(max_examples=300, deadline=None)
+def test_a_shape_that_was_seen_lately_is_found_as_if_it_were_made_anew(seen: list[dict[str, Any]]) -> None:
+    recent = RecentShapes()
+    for metadata in [*seen, *reversed(seen)]:
+        shape = shape_of(metadata)
+        assert recent.find("rank", metadata) == (hash_of(shape), shape)
