@@ -55,7 +55,7 @@ def _serve(options: Mapping[str, object], *, local: bool) -> None:
             "Others can reach this server, so it needs a secret of its own: set XRAY_JWT_SECRET "
             "(`openssl rand -hex 32` makes one)."
         )
-    listener = bind(config.host, config.port, config.stall_seconds)
+    listener = bind(config.host, config.port)
     config = located(config, listener.getsockname()[1])
     data_dir = DataDir(config.data_dir)
     data_dir.take()
