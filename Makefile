@@ -17,6 +17,7 @@ test: $(INSTALLED)
 # The crash tests with as many kills as a night has room for; each failure names the seed that repeats it.
 test-nightly: $(INSTALLED)
 	XRAY_CRASH_KILLS=500 $(BIN)/python -m pytest tests/crash
+	XRAY_SERVER_KILLS=100 XRAY_DOCUMENT_EXAMPLES=2000 $(BIN)/python -m pytest tests/server_faults
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
