@@ -23,7 +23,7 @@ from xray_backend.store.base import (
     WriteResult,
 )
 from xray_backend.store.sqlite.accounts import Accounts
-from xray_backend.store.sqlite.failures import translated
+from xray_backend.store.sqlite.failures import opening
 from xray_backend.store.sqlite.keys import Keys
 from xray_backend.store.sqlite.migrations import migrate
 from xray_backend.store.sqlite.readers import Readers
@@ -43,7 +43,8 @@ class SqliteStore(Store):
     Making one makes the file and brings it to the newest layout. It holds no thread and no connection before its
     first use, so that a program which forks its workers may make it in front.
 
-    Raises `ConfigurationError` if a newer program wrote the file, `Unavailable` if it cannot be opened.
+    Raises `ConfigurationError` if a newer program wrote the file or it cannot be opened, `Unavailable` if another
+    process keeps it locked.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class SqliteStore(Store):
         clock: Callable[[], int] = now_ms,
         query_timeout_seconds: float = _QUERY_TIMEOUT_SECONDS,
     ) -> None:
-        with translated():
+        with opening(path):
             migrate(path)
         self._writer = Writer(path)
         self._readers = Readers(path, query_timeout_seconds)
