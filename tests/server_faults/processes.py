@@ -30,6 +30,15 @@ def sockets(pid: int) -> int:
     return count
 
 
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and that nobody asked for its status does not."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return "State:\tZ" not in status
+
+
 def end(pid: int) -> None:
     """Kill a process, unless it has ended."""
     with suppress(ProcessLookupError):
