@@ -14,7 +14,7 @@ import requests
 from tests.backend.api.events import step
 from tests.backend.server import Person, Server, assert_refused, new_person
 from tests.server_faults.dawdlers import connect, dawdlers, together
-from tests.server_faults.processes import memory_bytes, sockets, tree
+from tests.server_faults.processes import is_alive, memory_bytes, sockets, tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are weighed through /proc")
 
@@ -126,6 +126,31 @@ def test_batches_as_large_as_they_may_be_all_at_once_stay_within_bounds(server: 
     together(24, record)
 
 
+def test_pages_of_the_largest_documents_read_by_many_at_once_stay_within_bounds(server: Server) -> None:
+    person = new_person(server)
+    count = 240
+    for number in range(0, count, 20):
+        metadata = {"text": "x" * 240_000}
+        events = [step(f"huge-{number + index}", "huge", metadata=metadata) for index in range(20)]
+        assert person.ingest(*events).status_code == 200
+
+    def read_all(number: int) -> None:
+        seen: list[str] = []
+        cursor: str | None = None
+        while cursor is not None or not seen:
+            if number % 2:
+                more = {} if cursor is None else {"cursor": cursor}
+                page = person.call("POST", "query", json={"filter": {}, "limit": 100} | more).json()
+            else:
+                page = person.call("GET", "traces/huge" + ("" if cursor is None else f"?cursor={cursor}")).json()
+            assert_bounded(server)
+            seen += [found["stepId"] for found in page.get("results", page.get("steps"))]
+            cursor = page["nextCursor"]
+        assert sorted(seen) == sorted(f"huge-{index}" for index in range(count))
+
+    together(16, read_all)
+
+
 @pytest.mark.parametrize("framing", ["Transfer-Encoding: chunked", "Content-Length: 9000000000000"])
 def test_a_body_that_never_ends_is_refused_and_cut_off(server: Server, person: Person, framing: str) -> None:
     chunk = b"10000\r\n" + b" " * 65536 + b"\r\n" if "chunked" in framing else b" " * 65536
@@ -185,4 +210,15 @@ def test_many_who_log_in_at_once_stay_within_bounds(tmp_path: Path) -> None:
             assert server.call("POST", "/api/v1/auth/login", json=account).status_code == 401
             assert_bounded(server)
 
-        together(64, guess)
+        together(24, guess)
+
+
+def test_slow_clients_do_not_keep_the_server_from_stopping(tmp_path: Path) -> None:
+    with Server(tmp_path) as server, dawdlers(server) as slow:
+        person = new_person(server)
+        slow.add(50, b"GET /health HTTP/1.1\r\nX-Slow: ", b"x")
+        slow.add(50, post("/api/v1/ingest", f"x-api-key: {person.key}", "Content-Length: 5000000"), b" ")
+        assert person.ingest(step()).status_code == 200
+        family = tree(server.pid)
+        assert server.stop() == 0
+        assert not any(map(is_alive, family))

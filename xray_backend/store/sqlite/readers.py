@@ -3,10 +3,10 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from xray_backend.errors import Unavailable
 from xray_backend.query.sql import register_functions
@@ -14,6 +14,11 @@ from xray_backend.store.sqlite.connection import open_connection
 from xray_backend.store.sqlite.failures import RETRY_AFTER_SECONDS, translated
 
 __all__ = ["Readers"]
+
+_T = TypeVar("_T")
+
+_PAGE_BYTES: Final = 2 * 1024 * 1024
+"""A page of documents ends here, so that all threads may read the largest at once: 1,000 steps can have 250 MiB."""
 
 _INSTRUCTIONS_BETWEEN_CHECKS: Final = 10_000
 """SQLite's virtual machine does these in some milliseconds: often enough for a limit in seconds, seldom enough
@@ -32,11 +37,22 @@ class Readers:
 
     def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
         """Return all rows. Raises `Unavailable` if it takes longer than the time limit."""
+        return self._run(sql, parameters, sqlite3.Cursor.fetchall)
+
+    def page(self, sql: str, parameters: Sequence[object], limit: int) -> tuple[list[Any], bool]:
+        """Return so many rows, and whether there are more; fewer where the documents, the first column, are large.
+
+        Raises as `all`.
+        """
+        return self._run(sql, parameters, lambda cursor: _page(cursor, limit))
+
+    def _run(self, sql: str, parameters: Sequence[object], fetch: Callable[[sqlite3.Cursor], _T]) -> _T:
         with translated(), self._lend() as connection:
             deadline = time.monotonic() + self._time_limit_seconds
             connection.set_progress_handler(lambda: time.monotonic() > deadline, _INSTRUCTIONS_BETWEEN_CHECKS)
             try:
-                return connection.execute(sql, parameters).fetchall()
+                with closing(connection.execute(sql, parameters)) as cursor:
+                    return fetch(cursor)
             except sqlite3.OperationalError as error:
                 if str(error) != "interrupted":
                     raise
@@ -84,3 +100,14 @@ class Readers:
             f"The query took longer than the limit of {self._time_limit_seconds:g} s and was stopped; "
             "narrow the filter, or ask for a shorter time."
         )
+
+
+def _page(cursor: sqlite3.Cursor, limit: int) -> tuple[list[Any], bool]:
+    rows: list[Any] = []
+    size_bytes = 0
+    for row in cursor:
+        if len(rows) == limit or size_bytes > _PAGE_BYTES:
+            return rows, True
+        rows.append(row)
+        size_bytes += len(row[0])
+    return rows, False
