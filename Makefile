@@ -18,6 +18,7 @@ test: $(INSTALLED)
 test-nightly: $(INSTALLED)
 	XRAY_CRASH_KILLS=500 $(BIN)/python -m pytest tests/crash
 	XRAY_DELETION_KILLS=100 $(BIN)/python -m pytest tests/backend/process/test_deletion.py --timeout 7200
+	XRAY_SERVER_KILLS=100 XRAY_DOCUMENT_EXAMPLES=2000 $(BIN)/python -m pytest tests/server_faults
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -20,7 +20,8 @@ from xray_backend.api.answers import MsgspecJson
 from xray_backend.api.context import Services, install_services
 from xray_backend.api.cors import install_cors
 from xray_backend.api.errors import install_error_answers
-from xray_backend.api.request_body import install_draining
+from xray_backend.api.large_answers import install_large_answers
+from xray_backend.api.request_body import install_body_room, install_draining
 from xray_backend.api.request_ids import install_request_ids
 from xray_backend.api.request_log import install_request_log
 from xray_backend.auth.accounts import Accounts
@@ -77,6 +78,8 @@ def create_app(config: Config) -> Flask:
     install_request_log(app, config.trusted_proxies)
     install_cors(app, config.cors_origins)
     install_error_answers(app)
+    install_large_answers(app, config.data_dir)
+    install_body_room(app)
     install_draining(app)
     install_tokens(app, config.jwt_secret, store)
     install_services(app, services)

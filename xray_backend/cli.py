@@ -97,7 +97,7 @@ def _serve(options: Mapping[str, object], *, local: bool) -> None:
             "(`openssl rand -hex 32` makes one)."
         )
     install_log(config.log)
-    listener = bind(config.host, config.port, config.stall_seconds)
+    listener = bind(config.host, config.port)
     config = located(config, listener.getsockname()[1])
     data_dir = DataDir(config.data_dir)
     data_dir.take()

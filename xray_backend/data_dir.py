@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from xray_backend.errors import ConfigurationError
 __all__ = ["Credentials", "DataDir"]
 
 SECRET_BYTES = 32  # HS256 takes a key of 256 bits
+_BESIDE = re.compile(r"\.(jwt-secret|credentials\.json)\.[0-9a-f]{16}")
 
 
 class Credentials(msgspec.Struct, rename="camel"):
@@ -48,6 +50,7 @@ class DataDir:
             raise ConfigurationError(
                 f"Another X-Ray server uses {self._path}; stop it, or give this one its own --data-dir."
             ) from None
+        self._sweep()
 
     def let_go(self) -> None:
         """Close this process's part of the lock: a forked worker does, so that the lock ends with its parent."""
@@ -97,6 +100,13 @@ class DataDir:
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Remove what a server left that was killed while it wrote; only the one that holds the lock may."""
+        with suppress(OSError):
+            for path in self._path.iterdir():
+                if _BESIDE.fullmatch(path.name):
+                    path.unlink()
 
     def _unusable(self, error: Exception) -> ConfigurationError:
         reason = (error.strerror if isinstance(error, OSError) else None) or "it cannot be read"

@@ -1,8 +1,8 @@
 """The real WSGI server: gunicorn, one worker process with threads, on a socket that is bound before it starts."""
 
+import resource
 import signal
 import socket
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +13,7 @@ from gunicorn.glogging import Logger
 
 from xray_backend.config import Config
 from xray_backend.errors import ConfigurationError
+from xray_backend.memory import give_back_what_is_freed
 from xray_backend.worker import RequestInput, Worker
 
 __all__ = ["Server", "bind"]
@@ -20,22 +21,20 @@ __all__ = ["Server", "bind"]
 GRACE_SECONDS = 10  # a request that runs at the time limit of a query still gets its answer
 WORKER_SILENCE_SECONDS = 60  # six times the longest query; only a worker that hangs is silent for so long
 KEEP_ALIVE_SECONDS = 30  # longer than the SDK's pause between two batches, so that one connection serves them all
-BACKLOG = 512  # connections that wait while all threads work
+BACKLOG = 2048  # connections that come in one burst; the kernel cuts it to its own limit
+CONNECTIONS = 2000  # a thousand slow clients and as many that are not; each of them takes 100 KB at worst
+FILES_PER_CONNECTION = 2  # the socket, and the file that its body or its answer waits in
+OTHER_FILES = 256  # the database, once for each of the threads that read it, and the program itself
 
 
-def bind(host: str, port: int, stall_seconds: float) -> socket.socket:
-    """Listen on an address; port 0 takes a free one. Raises `ConfigurationError` if that cannot be.
-
-    Reading from a connection and writing to it give up when nothing moves for `stall_seconds`.
-    """
+def bind(host: str, port: int) -> socket.socket:
+    """Listen on an address; port 0 takes a free one. Raises `ConfigurationError` if that cannot be."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):  # which connections inherit
-            listener.setsockopt(socket.SOL_SOCKET, direction, _timeval(stall_seconds))
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
@@ -44,9 +43,14 @@ def bind(host: str, port: int, stall_seconds: float) -> socket.socket:
     return listener
 
 
-def _timeval(seconds: float) -> bytes:
-    whole = int(seconds)
-    return struct.pack("@ll", whole, int((seconds - whole) * 1_000_000))
+def _connections() -> int:
+    """Return how many connections may be open, and see to it that there are descriptors for them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS * FILES_PER_CONNECTION + OTHER_FILES
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(1, (allowed - OTHER_FILES) // FILES_PER_CONNECTION)
 
 
 class _Logger(Logger):
@@ -90,6 +94,11 @@ class Server(BaseApplication):
         self._on_exit = on_exit
         super().__init__()
 
+    @property
+    def stall_seconds(self) -> float:
+        """Tell how long the worker waits for a client that moves nothing."""
+        return self._config.stall_seconds
+
     def load_config(self) -> None:
         """Give gunicorn its settings; nothing is read from its own environment or files."""
         settings: dict[str, Any] = {
@@ -97,6 +106,8 @@ class Server(BaseApplication):
             "workers": 1,  # key look-ups and log-in limits are remembered in this one process
             "worker_class": Worker,
             "threads": self._config.threads,
+            "worker_connections": _connections(),
+            "sendfile": False,  # it would wait for a slow client in the kernel, and keep its turn
             "timeout": WORKER_SILENCE_SECONDS,
             "graceful_timeout": GRACE_SECONDS,
             "keepalive": KEEP_ALIVE_SECONDS,
@@ -127,6 +138,7 @@ class Server(BaseApplication):
 
     def run(self) -> None:
         """Serve until a signal says stop; does not return."""
+        give_back_what_is_freed()
         _Arbiter(self).run()
 
     def _ready(self, worker: Any) -> None:

@@ -3,11 +3,15 @@
 import logging
 import os
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import msgspec
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import ThreadWorker
+
+from xray_backend.client_socket import PIECE_BYTES, ClientSocket
 
 __all__ = ["RequestInput", "Worker"]
 
@@ -35,7 +39,7 @@ class RequestInput:
         if self._broke_off:  # nobody waits for a stalled client twice
             raise OSError("the request body broke off")
         try:
-            piece = self._source.read(size)
+            piece = self._source.read(min(size, PIECE_BYTES) if size >= 0 else PIECE_BYTES)
         except (ParseException, OSError) as error:
             self._broke_off = True
             raise OSError("the request body broke off") from error
@@ -44,12 +48,35 @@ class RequestInput:
 
 
 class Worker(ThreadWorker):
-    """Serves the application."""
+    """Serves the application: a thread for each client that is sending, taking or waiting, a turn for a few of them.
 
-    def init_process(self) -> None:
-        """Serve until told to stop."""
-        self.log.error_log.addFilter(_is_news)
-        super().init_process()
+    A thread that waits for a slow client holds nothing that others need, so there may be as many as connections.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        server: Any = self.app
+        self._stall_seconds: float = server.stall_seconds
+        self._turns = threading.BoundedSemaphore(self.cfg.threads)
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """Return the threads, which are begun as they are needed."""
+        return ThreadPoolExecutor(self.worker_connections, thread_name_prefix="xray-client")
+
+    def handle(self, conn: Any) -> Any:
+        """Serve one request of a connection; false if it was the last."""
+        if not isinstance(conn.sock, ClientSocket):
+            conn.sock = ClientSocket(conn.sock, self._stall_seconds, self._turns)
+        conn.sock.begin_request()
+        goes_on = super().handle(conn)
+        if not goes_on:
+            conn.close(graceful=True)  # which waits for the client, and the thread that accepts must not
+        return goes_on
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Run the application when it is this client's turn."""
+        with conn.sock.turn():
+            return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that never reached the application, or whose answer broke off."""
@@ -69,11 +96,6 @@ class Worker(ThreadWorker):
             client.sendall(head.encode("ascii") + content)
         except OSError as error:  # whoever sent this is gone
             _LOG.debug("request %s could not be answered: %s", request_id, error)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Tell whether a line belongs in the log; that a client stalled does not."""
-    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
 
 
 def _refusal(error: BaseException) -> tuple[int, str, str]:

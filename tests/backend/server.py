@@ -73,9 +73,13 @@ class Server:
         self._process.wait(STOP_SECONDS)
         self._close()
 
-    def workers(self) -> list[int]:
+    @property
+    def pid(self) -> int:
         assert self._process is not None
-        pid = self._process.pid
+        return self._process.pid
+
+    def workers(self) -> list[int]:
+        pid = self.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def limit_file_size(self, limit_bytes: int) -> None:

@@ -38,9 +38,10 @@ class RejectionView(msgspec.Struct):
     credentials="key",
     parameters={
         STATS_HEADER: Parameter(
-            "What the sending process lost since it began, as JSON; shown at /metrics, and ignored if malformed: "
+            "What the sending process lost since it began, as JSON; shown at /metrics, and ignored if malformed or "
+            f"over {HEADER_BYTES} bytes: "
             '{"process":"32 hexadecimal digits","dropped":{"reason":1}}.',
-            {"type": "string", "maxLength": HEADER_BYTES},
+            {"type": "string"},
             place="header",
         )
     },

@@ -9,7 +9,7 @@ from xray_backend.errors import BadRequest
 
 __all__ = ["CHUNK_BYTES", "PartWriter", "Readable"]
 
-CHUNK_BYTES = 256 * 1024  # large enough that a gigabyte takes 4,000 turns, small enough for 16 threads at once
+CHUNK_BYTES = 32 * 1024  # a thousand clients that are slow to send or to take hold 32 MiB
 
 
 class Readable(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from xray_backend.errors import ConfigurationError, Unavailable
+from xray_backend.errors import ConfigurationError
 from xray_backend.query.tree import Compare
 from xray_backend.store.base import EventBatch, StepRecord
 from xray_backend.store.sqlite.migrations import MIGRATIONS
@@ -90,12 +90,12 @@ def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path)
 def test_a_file_that_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     path.write_bytes(b"not a database, but long enough to be read as one" * 100)
-    with pytest.raises(Unavailable, match="damaged"):
+    with pytest.raises(ConfigurationError, match="damaged"):
         SqliteStore(path)
 
 
 def test_a_file_that_cannot_be_made_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="cannot be opened"):
+    with pytest.raises(ConfigurationError, match="cannot be opened"):
         SqliteStore(tmp_path / "missing" / "store.db")
 
 

@@ -15,6 +15,9 @@ own time limit."""
 _CACHE_KIB: Final = 32 * 1024
 """The indexes of some hundred thousand steps stay in memory, so that random ids do not cost a read each."""
 
+_READER_CACHE_KIB: Final = 4 * 1024
+"""One for each thread that reads, so they are small; what they miss is in the system's own cache."""
+
 _AUTOCHECKPOINT_PAGES: Final = 4096
 """16 MiB of 4 KiB pages: several commits share a checkpoint's page writes, and a reader never scans a long log."""
 
@@ -24,7 +27,7 @@ def open_connection(path: Path, *, read_only: bool = False) -> sqlite3.Connectio
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB if read_only else _CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
         if read_only:
             connection.execute("PRAGMA query_only = ON")

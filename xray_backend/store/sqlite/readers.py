@@ -3,8 +3,8 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -13,17 +13,32 @@ from xray_backend.query.sql import register_functions
 from xray_backend.store.sqlite.connection import open_connection
 from xray_backend.store.sqlite.failures import RETRY_AFTER_SECONDS, translated
 
-__all__ = ["Readers", "Snapshot"]
+__all__ = ["Readers", "Snapshot", "within_a_page"]
 
 Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
+
+_PAGE_BYTES: Final = 2 * 1024 * 1024
+"""A page of documents ends here, so that all threads may read the largest at once: 1,000 steps can have 250 MiB."""
 
 _INSTRUCTIONS_BETWEEN_CHECKS: Final = 10_000
 """SQLite's virtual machine does these in some milliseconds: often enough for a limit in seconds, seldom enough
 that waiting for the interpreter's lock does not slow the query down."""
 
 
-_ROWS_AT_ONCE: Final = 256
-"""Of documents that are read one after the other: less than a megabyte of usual ones."""
+_ROWS_AT_ONCE: Final = 16
+"""Of documents that are read one after the other: 4 MiB of the largest."""
+
+
+def within_a_page(rows: Iterable[Any], limit: int) -> tuple[list[Any], bool]:
+    """Return the first rows, and whether there are more; fewer where the documents, the first column, are large."""
+    found: list[Any] = []
+    size_bytes = 0
+    for row in rows:
+        if len(found) == limit or size_bytes > _PAGE_BYTES:
+            return found, True
+        found.append(row)
+        size_bytes += len(row[0])
+    return found, False
 
 
 class Snapshot:
@@ -45,7 +60,7 @@ class Snapshot:
         rows = self.all(sql, parameters)
         return rows[0] if rows else None
 
-    def each(self, sql: str, parameters: Parameters = ()) -> Iterator[Any]:
+    def each(self, sql: str, parameters: Parameters = ()) -> Generator[Any, None, None]:
         """Yield the rows, holding only some of them in memory. Raises `Unavailable` if the time limit is over."""
         with self._failing_clearly():
             cursor = self._connection.execute(sql, parameters)
@@ -93,6 +108,18 @@ class Readers:
         """Return all rows. Raises `Unavailable` if it takes longer than the time limit."""
         with translated(), self._lend() as connection:
             return Snapshot(connection, self._time_limit_seconds).all(sql, parameters)
+
+    def page(self, sql: str, parameters: Parameters, limit: int) -> tuple[list[Any], bool]:
+        """Return so many rows, and whether there are more; fewer where the documents, the first column, are large.
+
+        Raises as `all`.
+        """
+        with (
+            translated(),
+            self._lend() as connection,
+            closing(Snapshot(connection, self._time_limit_seconds).each(sql, parameters)) as rows,
+        ):
+            return within_a_page(rows, limit)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

@@ -133,9 +133,7 @@ class Reading:
         if after is not None:
             place = (after.step_number is None, after.step_number or 0, after.time_ms, after.step_id)
             terms.add("(step_number IS NULL, coalesce(step_number, 0), timestamp_ms, step_id) > (?, ?, ?, ?)", *place)
-        rows = self._readers.all(_STEPS_OF.format(terms=terms), (*terms.parameters, limit + 1))
-        more = len(rows) > limit
-        rows = rows[:limit]
+        rows, more = self._readers.page(_STEPS_OF.format(terms=terms), (*terms.parameters, limit + 1), limit)
         return StepPage([row[0] for row in rows], StepPosition(*rows[-1][1:]) if more and rows else None)
 
     def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
@@ -182,11 +180,10 @@ class Reading:
         time = TIME_COLUMN[collection]
         if after is not None:
             terms.add(f"({time}, oid) < (?, ?)", *after)
-        rows = self._readers.all(
+        rows, more = self._readers.page(
             f"SELECT CAST(doc AS BLOB), {time}, oid FROM {collection} WHERE {terms}"
             f" ORDER BY {time} DESC, oid DESC LIMIT ?",
             (*terms.parameters, limit + 1),
+            limit,
         )
-        more = len(rows) > limit
-        rows = rows[:limit]
         return Page([row[0] for row in rows], Position(*rows[-1][1:]) if more and rows else None)

@@ -31,7 +31,7 @@ from xray_backend.store.deletions import DeletionPiece, PieceRemoval
 from xray_backend.store.sqlite.accounts import Accounts
 from xray_backend.store.sqlite.deleting import Deleting
 from xray_backend.store.sqlite.expiring import Expiring
-from xray_backend.store.sqlite.failures import translated
+from xray_backend.store.sqlite.failures import opening
 from xray_backend.store.sqlite.index.keeper import IndexKeeper
 from xray_backend.store.sqlite.keys import Keys
 from xray_backend.store.sqlite.migrations import migrate
@@ -52,7 +52,8 @@ class SqliteStore(Store):
     Making one makes the file and brings it to the newest layout. It holds no thread and no connection before its
     first use, so that a program which forks its workers may make it in front.
 
-    Raises `ConfigurationError` if a newer program wrote the file, `Unavailable` if it cannot be opened.
+    Raises `ConfigurationError` if a newer program wrote the file or it cannot be opened, `Unavailable` if another
+    process keeps it locked.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class SqliteStore(Store):
         clock: Callable[[], int] = now_ms,
         query_timeout_seconds: float = _QUERY_TIMEOUT_SECONDS,
     ) -> None:
-        with translated():
+        with opening(path):
             migrate(path)
         self._path = path
         self._writer = Writer(path)

@@ -29,12 +29,11 @@ class _Found(NamedTuple):
 def page_by_field(finder: Finder, sort: Sort, limit: int, after: FieldPosition | None) -> Page:
     """Return a page by the field and then `_id`, and where the next one begins."""
     found = _Merge(finder, sort, after).first(limit + 1)
-    page = found[:limit]
-    following = None
-    if len(found) > limit and page:
-        place, object_id, _ = page[-1]
-        following = FieldPosition(int(place[0]), value_at(place), object_id)
-    return Page(finder.answers([row.seq for row in page]), following)
+    answers, more = finder.answers([row.seq for row in found], limit)
+    if not more:
+        return Page(answers, None)
+    place, object_id, _ = found[len(answers) - 1]
+    return Page(answers, FieldPosition(int(place[0]), value_at(place), object_id))
 
 
 class _Merge:

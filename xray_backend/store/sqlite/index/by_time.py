@@ -20,9 +20,9 @@ _NEWEST_FIRST: Final = -1
 def page_by_time(finder: Finder, direction: int, limit: int, after: Position | None) -> Page:
     """Return a page by time and then `_id`, ascending (1) or descending (-1), and where the next one begins."""
     rows = _first_rows(finder, direction, limit + 1, after)
-    page = rows[:limit]
-    following = Position(page[-1].time_ms, page[-1].object_id) if len(rows) > limit and page else None
-    return Page(finder.answers([row.seq for row in page]), following)
+    answers, more = finder.answers([row.seq for row in rows], limit)
+    last = rows[len(answers) - 1] if more else None
+    return Page(answers, None if last is None else Position(last.time_ms, last.object_id))
 
 
 def _first_rows(finder: Finder, direction: int, wanted: int, after: Position | None) -> list[Row]:

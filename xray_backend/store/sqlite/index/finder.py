@@ -16,7 +16,7 @@ from xray_backend.store.sqlite.index.block import TIME_COLUMN
 from xray_backend.store.sqlite.index.bounds import Bounds
 from xray_backend.store.sqlite.index.evaluate import evaluate
 from xray_backend.store.sqlite.index.indexed_block import BlockRow, IndexedBlock, gone_of, rows_of
-from xray_backend.store.sqlite.readers import Snapshot
+from xray_backend.store.sqlite.readers import Snapshot, within_a_page
 from xray_backend.store.sqlite.visible import visible
 
 __all__ = ["Finder", "Row"]
@@ -29,6 +29,10 @@ _MOST_LOOKS: Final = 2048
 
 _MANY_BEHIND: Final = 4096
 """With more rows behind the index than this, the order of time finds a page sooner than reading them all."""
+
+
+_ANSWERS_AT_ONCE: Final = 17
+"""Documents read together: a page of fifty and the next one are three statements, and the largest are 4 MiB."""
 
 
 class Row(NamedTuple):
@@ -104,11 +108,17 @@ class Finder:
         sql = f"SELECT seq, oid, doc FROM {self.collection} WHERE seq IN (SELECT value FROM json_each(?))"
         return self.snapshot.each(sql, (_json(list(seqs)),))
 
-    def answers(self, seqs: Sequence[int]) -> list[Json]:
-        """Return these documents as they are answered, in this order."""
+    def answers(self, seqs: Sequence[int], limit: int) -> tuple[list[Json], bool]:
+        """Return these documents as they are answered, in this order, and whether there are more than fit a page."""
+        answers, more = within_a_page(((text,) for text in self._texts(seqs)), limit)
+        return [row[0] for row in answers], more
+
+    def _texts(self, seqs: Sequence[int]) -> Iterator[Json]:
         sql = f"SELECT seq, CAST(doc AS BLOB) FROM {self.collection} WHERE seq IN (SELECT value FROM json_each(?))"
-        found = dict(self.snapshot.all(sql, (_json(seqs),)))
-        return [found[seq] for seq in seqs]
+        for at in range(0, len(seqs), _ANSWERS_AT_ONCE):
+            some = seqs[at : at + _ANSWERS_AT_ONCE]
+            found = dict(self.snapshot.all(sql, (_json(some),)))
+            yield from (found[seq] for seq in some)
 
     def _behind(self, columns: str, terms: str) -> tuple[str, list[object]]:
         """Return the statement for rows that no block holds yet, and its parameters but those of the terms."""
