@@ -81,6 +81,15 @@ def open_store(config: Config) -> Store:
     return SqliteStore(path_of(config.store_url, "sqlite"), query_timeout_seconds=config.max_query_seconds)
 
 
+def _query_limits(config: Config) -> QueryLimits:
+    return QueryLimits(
+        max_depth=config.max_filter_depth,
+        max_clauses=config.max_filter_clauses,
+        max_list_length=config.max_filter_list_length,
+        max_regex_length=config.max_regex_length,
+    )
+
+
 def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSigner) -> Services:
     limits = Limits(
         max_body_bytes=config.max_body_bytes,
@@ -114,6 +123,6 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         sdk_drops=SdkDrops(metrics),
         uploads=Uploads(bus, processor, files, limits),
         reading=Reading(store, files, signer, cursors),
-        searching=Searching(store, cursors, QueryLimits()),
+        searching=Searching(store, cursors, _query_limits(config)),
         readiness=Readiness({"the database": store.ping, "the queue": bus.ping, "the blob store": files.ping}),
     )

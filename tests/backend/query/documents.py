@@ -67,7 +67,9 @@ def _traces(draw, number):
     kind = draw(st.sampled_from(["trace-start", "trace-success", "trace-failure"]))
     started, ended = draw(TIMES), None if kind == "trace-start" else draw(TIMES)
     end_metadata = {} if kind == "trace-start" else draw(METADATA)
-    return TraceEvent(f"t{number}", kind, started, ended, None, draw(st.sampled_from(["run", None])), draw(METADATA), end_metadata)
+    return TraceEvent(
+        f"t{number}", kind, started, ended, None, draw(st.sampled_from(["run", None])), draw(METADATA), end_metadata
+    )
 
 
 COMPARISONS = ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"]
@@ -104,18 +106,24 @@ def _places(draw, document, inside):
             value = value[index]
         if not isinstance(value, dict):
             continue
-        keys = [key for key in value if key not in UNREACHABLE_KEYS]
-        if not (parts or inside):
-            keys += [key for key in keys if isinstance(value[key], dict)] * 5 + ["metadata"] * 3
-        elif not keys or draw(st.integers(0, 9)) == 0:
-            keys = KEYS
-        parts.append(draw(st.sampled_from(keys)))
+        parts.append(draw(_keys(value, at_top=not (parts or inside))))
         value = value.get(parts[-1])
     if not parts:
         parts = [draw(st.sampled_from(KEYS))]
     if (len(parts) > 1 or inside) and draw(st.integers(0, 9)) == 0:
         parts.append(draw(st.sampled_from(KEYS[:6])))
     return ".".join(parts), value
+
+
+@st.composite
+def _keys(draw, holder, at_top):
+    """A key of an object, or one that it has not; at the top rather one with objects below."""
+    keys = [key for key in holder if key not in UNREACHABLE_KEYS]
+    if at_top:
+        keys += [key for key in keys if isinstance(holder[key], dict)] * 5 + ["metadata"] * 3
+    elif not keys or draw(st.integers(0, 9)) == 0:
+        keys = KEYS
+    return draw(st.sampled_from(keys))
 
 
 @st.composite
@@ -183,7 +191,9 @@ def _patterns(draw, value):
     part = text[start : draw(st.integers(start, len(text)))]
     written = "".join(char if char.isalnum() else f"\\x{ord(char):02x}" if char < "\x7f" else char for char in part)
     return draw(
-        st.sampled_from([written, "^" + written, written + "$", f"^{written}$", f"{written}|zz", f"[{written}b]", ".", "^.$", "a.b"])
+        st.sampled_from(
+            [written, "^" + written, written + "$", f"^{written}$", f"{written}|zz", f"[{written}b]", ".", "^.$", "a.b"]
+        )
     )
 
 

@@ -68,7 +68,9 @@ def _entry(key, value):
     if not is_operators(value):
         return {key: value}
     usual = {operator: operand for operator, operand in value.items() if operator not in _REWORDED}
-    reworded = [part for operator in value if operator in _REWORDED for part in _REWORDED[operator](key, value[operator])]
+    reworded = [
+        part for operator in value if operator in _REWORDED for part in _REWORDED[operator](key, value[operator])
+    ]
     return {"$and": [*([{key: usual}] if usual else []), *reworded]}
 
 

@@ -19,7 +19,18 @@ from tests.backend.query.typed import LOGICAL, is_operators
 
 NOTHING = ("nothing",)
 TYPE_ORDER = ["null", "number", "string", "object", "array", "id", "boolean", "date"]
-CODES = {1: "double", 2: "string", 3: "object", 4: "array", 7: "objectId", 8: "bool", 9: "date", 10: "null", 16: "int", 18: "long"}
+CODES = {
+    1: "double",
+    2: "string",
+    3: "object",
+    4: "array",
+    7: "objectId",
+    8: "bool",
+    9: "date",
+    10: "null",
+    16: "int",
+    18: "long",
+}
 
 
 def type_of(value):
@@ -155,7 +166,9 @@ def holds(value, operator, operand, beside):
         flags = [getattr(re, letter.upper()) for letter in beside.get("$options", "")]
         return isinstance(value, str) and re.search(operand, value, sum(flags)) is not None
     if operator == "$type":
-        return value is not NOTHING and any(is_of(value, kind) for kind in (operand if isinstance(operand, list) else [operand]))
+        return value is not NOTHING and any(
+            is_of(value, kind) for kind in (operand if isinstance(operand, list) else [operand])
+        )
     return within(value, operator, operand)
 
 
@@ -172,8 +185,12 @@ def has_element(value, condition):
     first = next(iter(condition), "")
     if first.startswith("$") and first not in LOGICAL:
         return any(meets([element], [element], condition) for element in value)
-    as_objects = [dict(zip(map(str, range(len(element))), element)) if isinstance(element, list) else element for element in value]
-    return any(matches(element, condition) for element in as_objects if isinstance(element, dict))
+    return any(matches(element, condition) for element in map(as_object, value) if isinstance(element, dict))
+
+
+def as_object(element):
+    """An array has the fields of its indexes."""
+    return {str(index): item for index, item in enumerate(element)} if isinstance(element, list) else element
 
 
 def matches(document, filter):

@@ -1,4 +1,4 @@
-"""The store and the matcher find the documents that SecantusDB finds, and the rules said once more in `reference.py`."""
+"""The store and the matcher find what SecantusDB finds, and what the rules in `reference.py` say."""
 
 import os
 from functools import partial
@@ -51,7 +51,9 @@ def test_a_filter_finds_what_it_finds_in_mongodb(oracle, store, data):
         node = parse_filter(filter, collection, QueryLimits())
         stored = found(store, collection, project_id, node)
         matched = ids_where(compile_matcher(node), documents)
-        expected = ids_where(lambda document, filter=filter: matches(typed_document(document), typed_filter(filter)), documents)
+        expected = ids_where(
+            lambda document, filter=filter: matches(typed_document(document), typed_filter(filter)), documents
+        )
         doubtful = ids_where(partial(is_doubtful, filter), documents)
         assert (stored, matched, expected - doubtful) == (expected, expected, found_by_oracle - doubtful), filter
 

@@ -7,7 +7,7 @@ from xray_backend.query.regex.brackets import read_set
 from xray_backend.query.regex.escapes import read_escape
 from xray_backend.query.regex.sets import NOT_NEWLINE
 from xray_backend.query.regex.source import Source
-from xray_backend.query.regex.syntax import Assertion, Choice, Item, Letter, Repeat, Sequence, Set
+from xray_backend.query.regex.syntax import Assertion, Choice, Item, Letter, PatternRefused, Repeat, Sequence, Set
 
 __all__ = ["parse_pattern"]
 
@@ -21,7 +21,7 @@ _QUANTIFIER: Final = re.compile(r"([*+?])|\{(\d{1,5})(,?)(\d{0,5})\}")
 # PCRE2's versions differ on what these mean.
 _DOUBTFUL_QUANTIFIER: Final = re.compile(r"\{[ \t]*\d*[ \t]*,?[ \t]*\d*[ \t]*\}")
 _FLAGS: Final = re.compile(r"\?([imsx]*)(?:-([imsx]+))?([:)])")
-_NAME: Final = re.compile(r"\?(?:P?<[A-Za-z_]\w*>|'[A-Za-z_]\w*')", re.ASCII)
+_NAME: Final = re.compile(r"\?P?[<']([A-Za-z_]\w{0,31})[>']", re.ASCII)
 _REFUSED_GROUPS: Final = {
     "?=": "a look-ahead",
     "?!": "a look-ahead",
@@ -37,6 +37,8 @@ _ALL_CHARACTERS: Final = Set(ranges=((0, 0x10FFFF),))
 
 def parse_pattern(text: str, options: str) -> Item:
     """Take a pattern apart. Raises `PatternRefused` if it is wrong, or needs what RE2 has not."""
+    if "\0" in text:
+        raise PatternRefused("holds a NUL, which no pattern of MongoDB may; write \\x00")
     return _Parser(text, frozenset(options)).pattern()
 
 
@@ -45,6 +47,7 @@ class _Parser:
         self._source = Source(text)
         self._flags = flags
         self._depth = 0
+        self._names: set[str] = set()
 
     def pattern(self) -> Item:
         item = self._choice()
@@ -134,11 +137,20 @@ class _Parser:
         outer = self._flags
         if flags:
             self._flags = self._changed(flags)
-        elif not (self._source.match(_NAME) or self._source.skip("?|")):
+        elif not (self._named() or self._source.skip("?|")):
             self._refuse_special_groups()
         item = self._nested()
         self._flags = outer
         return [item]
+
+    def _named(self) -> bool:
+        name = self._source.match(_NAME)
+        if name is None:
+            return False
+        if name[1] in self._names:
+            raise self._source.refusal("gives two groups the same name")
+        self._names.add(name[1])
+        return True
 
     def _nested(self) -> Item:
         self._depth += 1
