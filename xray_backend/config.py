@@ -55,6 +55,8 @@ class Config:
     max_filter_clauses: int = 100  # each is one test a row
     max_filter_list_length: int = 1000  # ten pages of ids, which is what a list is mostly made of
     max_regex_length: int = 1000  # what people write has some tens of characters
+    sweep_seconds: int = 60 * 60  # what is too old or abandoned may stay an hour more; a sweep reads each blob's name
+    abandoned_seconds: int = 24 * 60 * 60  # a laptop that was closed in the evening goes on in the morning
     max_query_seconds: float = 10.0  # a person waits no longer; a query that needs more needs another filter
 
 
@@ -198,5 +200,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "max_filter_clauses": ("XRAY_MAX_FILTER_CLAUSES", _whole(1, 500)),
     "max_filter_list_length": ("XRAY_MAX_FILTER_LIST_LENGTH", _whole(1, 5000)),
     "max_regex_length": ("XRAY_MAX_REGEX_LENGTH", _whole(1, 10_000)),
+    "sweep_seconds": ("XRAY_SWEEP_SECONDS", _whole(1, 7 * 24 * 60 * 60)),
+    "abandoned_seconds": ("XRAY_ABANDONED_SECONDS", _whole(1, 365 * 24 * 60 * 60)),
     "max_query_seconds": ("XRAY_MAX_QUERY_SECONDS", _seconds),
 }

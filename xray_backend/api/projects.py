@@ -6,7 +6,7 @@ import msgspec
 from flask import Blueprint, Response
 
 from xray_backend.api.answers import answer
-from xray_backend.api.context import require_member, require_user, services
+from xray_backend.api.context import require_member, require_owner, require_user, services
 from xray_backend.api.described import described
 from xray_backend.api.request_body import read_fields
 from xray_backend.clock import iso
@@ -57,6 +57,15 @@ def get_project(project_id: str) -> Response:
     """Show a project."""
     require_member(project_id)
     return answer({"project": _shown(services().projects.get(project_id))})
+
+
+@blueprint.delete("/<project_id>")
+@described({"success": bool}, credentials="token", errors=(403, 404))
+def delete_project(project_id: str) -> Response:
+    """Delete a project with all its data, blobs and keys, for good."""
+    require_owner(project_id)
+    services().deletion.project(project_id)
+    return answer({"success": True})
 
 
 def _shown(project: Project) -> ProjectView:

@@ -64,7 +64,7 @@ class Processor:
         result = self._store.write(dataclasses.replace(batch, schemas=due))
         if due:
             self._memory.remember(batch.project_id, due)
-        self._metrics.count_stored(new=result.stored, repeated=result.repeated)
+        self._metrics.count_stored(new=result.stored, repeated=result.repeated, deleted=result.deleted)
         return result
 
     def _sightings(self, steps: Iterable[StepRecord]) -> list[SchemaSighting]:
