@@ -38,32 +38,41 @@ TIMES = st.sampled_from([0, 1, 1768150521013])
 @st.composite
 def batches(draw, collection, project_id):
     """A few documents, as a store is given them."""
-    one = _steps if collection == "steps" else _traces
+    one = _step_records if collection == "steps" else _trace_events
     drawn = [draw(one(number)) for number in range(draw(st.integers(1, 5)))]
     return EventBatch(project_id, **{collection: drawn})
 
 
 @st.composite
-def _steps(draw, number):
+def steps(draw):
+    """A step as an answer has it, but with its time as a number."""
     artifact = st.fixed_dictionaries({"dataId": st.sampled_from("xyz"), "type": st.sampled_from(["input", None])})
-    document = {
+    step = {
+        "_id": draw(st.sampled_from(["0" * 24, "ab" * 12, "f" * 24])),
         "type": "step",
         "stepName": draw(st.sampled_from(["rank", "search", "5", None])),
         "stepNumber": draw(st.sampled_from([1, 2, 5, None])),
         "artifacts": draw(st.lists(artifact, max_size=3)),
         "metadata": draw(METADATA),
+        "timestamp": draw(TIMES),
     }
     if draw(st.booleans()):
-        document["inputs"] = draw(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2))
-    pending = draw(st.booleans())
-    if pending:
-        document["pending"] = True
-    name, place = document["stepName"], document["stepNumber"]
-    return StepRecord(f"s{number}", f"t{number % 2}", name, place, draw(TIMES), pending, document)
+        step["inputs"] = draw(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2))
+    if draw(st.booleans()):
+        step["pending"] = True
+    return step
 
 
 @st.composite
-def _traces(draw, number):
+def _step_records(draw, number):
+    step = draw(steps())
+    document = {name: value for name, value in step.items() if name not in ("_id", "timestamp")}
+    name, place, pending = step["stepName"], step["stepNumber"], step.get("pending", False)
+    return StepRecord(f"s{number}", f"t{number % 2}", name, place, step["timestamp"], pending, document)
+
+
+@st.composite
+def _trace_events(draw, number):
     kind = draw(st.sampled_from(["trace-start", "trace-success", "trace-failure"]))
     started, ended = draw(TIMES), None if kind == "trace-start" else draw(TIMES)
     end_metadata = {} if kind == "trace-start" else draw(METADATA)

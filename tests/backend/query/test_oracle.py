@@ -1,4 +1,4 @@
-"""The store and the matcher find what SecantusDB finds, and what the rules in `reference.py` say."""
+"""The store, with its index and without, and the matcher find what SecantusDB finds and `reference.py` says."""
 
 import os
 from functools import partial
@@ -17,6 +17,7 @@ from xray_backend.query.filter import parse_filter
 from xray_backend.query.limits import QueryLimits
 from xray_backend.query.matcher import compile_matcher
 from xray_backend.query.tree import And
+from xray_backend.store.sqlite.index.indexer import Indexer
 from xray_backend.store.sqlite.store import SqliteStore
 
 FILTERS = 15
@@ -32,19 +33,33 @@ def oracle():
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    store = SqliteStore(tmp_path_factory.mktemp("store") / "store.db")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def store(folder):
+    store = SqliteStore(folder / "store.db")
     yield store
     store.close()
+
+
+@pytest.fixture(scope="module")
+def indexer(store, folder):
+    indexer = Indexer(folder / "store.db", least_rows=1)
+    yield indexer
+    indexer.close()
 
 
 @pytest.mark.timeout(0)
 @settings(max_examples=CASES // FILTERS, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_a_filter_finds_what_it_finds_in_mongodb(oracle, store, data):
+def test_a_filter_finds_what_it_finds_in_mongodb(oracle, store, indexer, data):
     collection = data.draw(st.sampled_from(["steps", "steps", "traces"]))
     project_id = new_object_id()
     store.write(data.draw(batches(collection, project_id)))
+    if data.draw(st.booleans()):
+        indexer.run_once()
     documents = everything(store, collection, project_id)
     wanted = [data.draw(filters(documents[number % len(documents)])) for number in range(FILTERS)]
     for filter, found_by_oracle in zip(wanted, oracle.find(documents, wanted), strict=True):
