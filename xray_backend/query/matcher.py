@@ -49,8 +49,8 @@ def matches(json: str, node: str) -> bool:
     return test(_decoder.decode(json))
 
 
-# As many as a handful of queries at once can hold; the next row finds its test here.
-@lru_cache(maxsize=1024)
+# One query's clauses, so that the next row finds its test here; not many more, as a clause may have 256 KiB of text.
+@lru_cache(maxsize=128)
 def _compiled_text(node: str) -> Test:
     return _compiled(_node_decoder.decode(node), _along_path)
 

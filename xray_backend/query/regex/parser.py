@@ -82,7 +82,7 @@ class _Parser:
 
     def _repeated(self, item: Item, quantifier: "re.Match[str]") -> Repeat:
         if self._source.skip("+"):
-            raise self._source.refusal("has a possessive quantifier, which RE2 has not,")
+            raise self._source.refusal("has a possessive quantifier, which RE2 has not")
         self._source.skip("?")  # Who asks only whether there is a match does not see which one.
         sign, low, comma, high = quantifier.groups()
         if sign:
@@ -168,7 +168,7 @@ class _Parser:
     def _refuse_special_groups(self) -> None:
         for start, name in _REFUSED_GROUPS.items():
             if self._source.skip(start):
-                raise self._source.refusal(f"has {name}, which RE2 has not,")
+                raise self._source.refusal(f"has {name}, which RE2 has not")
         if self._source.skip("?"):
             raise self._source.refusal("has a kind of group that is not supported")
 
