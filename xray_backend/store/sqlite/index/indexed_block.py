@@ -4,7 +4,8 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Final, NamedTuple
 
 from xray_backend.store.base import Collection
@@ -38,6 +39,9 @@ _TO: Final = " AND first <= ?"
 _LAST_TO: Final = " AND first <= ? ORDER BY first DESC LIMIT 1"
 _NEXT: Final = {1: " AND first > ? ORDER BY first LIMIT 1", -1: " AND first < ? ORDER BY first DESC LIMIT 1"}
 
+
+_FEW_KEYS: Final = 8
+"""A look-up reads one chunk; more of them read all chunks between the first and the last, once each."""
 
 _FIRST_SURROGATE: Final = 0xD800
 _AFTER_SURROGATES: Final = 0xE000
@@ -134,6 +138,18 @@ class IndexedBlock:
     def _object_ids(self) -> bytes:
         return self._blob("oids")
 
+    def with_object_ids(self, span: "Span") -> int:
+        """Return the positions whose `_id` lies within the span."""
+        low, high = str(span.low or ""), str(span.high or "g")  # no digit is greater than f
+        if low > self.row.last_oid or high < self.row.first_oid:
+            return 0
+        order, first, end = self.by_object_id, 0, self.size
+        if span.low is not None:
+            first = (bisect_left if span.with_low else bisect_right)(order, low, key=self.object_id)
+        if span.high is not None:
+            end = (bisect_right if span.with_high else bisect_left)(order, high, key=self.object_id)
+        return bits_of(order[first:end], self.size)
+
     def before(self, time_ms: int, object_id: str) -> int:
         """Return how many documents stand before this place in the order of time and `_id`."""
         first = bisect_left(self.times, time_ms)
@@ -150,6 +166,18 @@ class IndexedBlock:
         """Return the positions that hold this value."""
         chunk = self._chunk(path, kind, _LAST_TO, (key,))
         return 0 if chunk is None else chunk.find(key)
+
+    def equal_any(self, path: str, kind: Kind, keys: Sequence[Key]) -> int:
+        """Return the positions that hold any of these values; of many, each chunk is read once."""
+        if len(keys) <= _FEW_KEYS:
+            return reduce(or_, (self.equal(path, kind, key) for key in keys), 0)
+        ordered = sorted(keys)
+        found, at = 0, 0
+        for chunk in self.chunks(path, kind, low=ordered[0], high=ordered[-1]):
+            end = bisect_right(ordered, chunk.values[-1], at)
+            found = reduce(or_, map(chunk.find, ordered[at:end]), found)
+            at = end
+        return found
 
     def between(self, path: str, kind: Kind, span: Span) -> int:
         """Return the positions that hold a value within the span."""

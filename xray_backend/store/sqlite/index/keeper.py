@@ -34,8 +34,7 @@ class IndexKeeper:
         """End the process and wait for it. Idempotent."""
         self._stopping.set()
         with self._lock:
-            if self._process is not None and self._process.stdin is not None:
-                self._process.stdin.close()
+            self._close_input()
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
 
@@ -46,7 +45,13 @@ class IndexKeeper:
                     return
                 self._process = self._started()
             self._process.wait()
+            with self._lock:
+                self._close_input()
             self._stopping.wait(_PAUSE_SECONDS)
+
+    def _close_input(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
 
     def _started(self) -> "subprocess.Popen[bytes]":
         path = self._path.resolve()

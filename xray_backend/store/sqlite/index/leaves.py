@@ -35,10 +35,15 @@ class Leaves:
         return self._checked(node.path, found)
 
     def member(self, node: In) -> Bounds:
-        """Return where the path holds any of the values."""
-        found = _NOTHING
+        """Return where the path holds any of the values; the many strings of a list of ids are looked up together."""
+        texts = [value for value in node.values if isinstance(value, str) and len(value) <= LONGEST_TEXT]
+        if not self._is_kept(node.path):
+            texts = []
+        found = self._checked(node.path, exactly(self._block.equal_any(".".join(node.path), Kind.STRING, texts)))
+        together = set(texts)
         for value in node.values:
-            found |= self.compare(Compare(node.path, "eq", value))
+            if not isinstance(value, str) or value not in together:
+                found |= self.compare(Compare(node.path, "eq", value))
         return found
 
     def exists(self, node: Exists) -> Bounds:
@@ -95,6 +100,9 @@ class Leaves:
             return _NOTHING  # neither is ever null or missing
         if node.path == (self._time_field,) and isinstance(node.value, Date):
             return exactly(self._times(node.operator, node.value.ms))
+        if node.path == ("_id",) and isinstance(node.value, str):
+            span = Span(node.value, node.value) if node.operator == "eq" else _span(node.operator, node.value)
+            return exactly(self._block.with_object_ids(span))
         return perhaps(self._block.every)
 
     def _times(self, operator: Literal["eq", "gt", "gte", "lt", "lte"], time_ms: int) -> int:

@@ -7,7 +7,6 @@ It works until its standard input ends, which is when whoever started it has clo
 
 import fcntl
 import logging
-import os
 import select
 import signal
 import sqlite3
@@ -31,9 +30,6 @@ _PAUSE_SECONDS: Final = 0.1
 _PAUSE_AFTER_FAILURE_SECONDS: Final = 5.0
 """A full disk stays full for a while, and each line in the log should be worth reading."""
 
-_NICENESS: Final = 5
-"""Answers and events come first; a query over rows that wait for the index is slower, not wrong."""
-
 _LOG = logging.getLogger(__name__)
 
 
@@ -41,7 +37,6 @@ def main(arguments: list[str]) -> int:
     """Keep the index of a database until the input ends."""
     logging.basicConfig(level=logging.WARNING, format="xray-backend indexer: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the server decides
-    os.nice(_NICENESS)
     path = Path(arguments[0])
     with open(f"{path}{LOCK_SUFFIX}", "ab") as lock:
         if _locked(lock):
