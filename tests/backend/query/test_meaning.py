@@ -423,3 +423,20 @@ def test_metadata_as_deep_as_it_may_be_is_reached(table):
         [1],
         [0],
     )
+
+
+def test_a_filter_as_deep_as_it_may_be_means_what_it_says(table):
+    """Deep down SQL no longer decides; a time is a date there, too, but not in what an array holds."""
+    table.fill([{"timestamp": 5000, "artifacts": [{"timestamp": "noon"}], "metadata": {"a": 1}}, {"timestamp": 6000}])
+    for innermost, expected in (
+        ({"timestamp": {"$lte": "1970-01-01T00:00:05Z"}}, [0]),
+        ({"timestamp": {"$in": [6000, None]}}, [1]),
+        ({"artifacts.timestamp": "noon"}, [0]),
+        ({"metadata.a": {"$gt": 0}}, [0]),
+    ):
+        nested, negated = innermost, {"$nor": [innermost]}
+        for _ in range(24):
+            nested = {"$and": [{"stepName": None}, {"$or": [{"stepName": "x"}, nested]}]}
+            negated = {"$nor": [{"stepName": "x"}, {"$nor": [{"stepName": "x"}, negated]}]}
+        assert table.find(nested) == expected
+        assert table.find(negated) == [index for index in (0, 1) if index not in expected]

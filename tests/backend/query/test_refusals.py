@@ -174,6 +174,14 @@ def test_the_largest_filter_that_is_taken_runs(table):
     for _ in range(limits.max_depth - 1):
         nested = {"$or": [nested, {"stepName": "x"}]}
     assert table.find(nested) == [0]
+    assert table.find({"metadata.a": {"$not": {"$all": [f"{n}" for n in range(limits.max_clauses - 2)]}}}) == [0]
+    pattern = {"$regex": "^" + "x" * (limits.max_regex_length - 1)}
+    assert table.find({"$nor": [{f"metadata.x{n}": pattern} for n in range(limits.max_clauses - 1)]}) == [0]
+    for operator, expected in (("$not", [0]), ("$elemMatch", [])):
+        condition = {"$exists": True}
+        for _ in range(limits.max_depth - 1):
+            condition = {operator: condition}
+        assert table.find({"metadata.a": condition}) == expected
 
 
 def test_the_tree_says_what_was_sent():
