@@ -440,3 +440,17 @@ def test_a_filter_as_deep_as_it_may_be_means_what_it_says(table):
             negated = {"$nor": [{"stepName": "x"}, {"$nor": [{"stepName": "x"}, negated]}]}
         assert table.find(nested) == expected
         assert table.find(negated) == [index for index in (0, 1) if index not in expected]
+
+
+@pytest.mark.parametrize("last", [{"$gt": 1}, {"$size": 9}, {"$elemMatch": {"0": 2}}, None])
+def test_keys_that_are_also_indexes_do_not_multiply_the_ways_through_a_document(table, last):
+    """Each of 24 levels doubles the ways: to walk them all would take hours."""
+    deep = 1
+    for _ in range(24):
+        deep = [{"0": deep}]
+    table.fill([{"metadata": {"a": deep}}])
+    assert table.find({".".join(["metadata", "a", *"0" * 36]): last}) == ([] if last else [0])
+    nested = {"$gt": 1}
+    for _ in range(12):
+        nested = {"$elemMatch": {"0.0.0": nested}}
+    assert table.find({"metadata.a": nested}) == []
