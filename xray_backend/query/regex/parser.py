@@ -17,9 +17,9 @@ MAX_GROUP_DEPTH: Final = 50
 MAX_REPEAT: Final = 1000
 """RE2's own bound."""
 
-_QUANTIFIER: Final = re.compile(r"([*+?])|\{(\d{1,5})(,?)(\d{0,5})\}")
+_QUANTIFIER: Final = re.compile(r"([*+?])|\{(\d{1,5})(?:(,)(\d{0,5}))?\}")
 # PCRE2's versions differ on what these mean.
-_DOUBTFUL_QUANTIFIER: Final = re.compile(r"\{[ \t]*\d*[ \t]*,?[ \t]*\d*[ \t]*\}")
+_DOUBTFUL_QUANTIFIER: Final = re.compile(r"\{[ \t]*(?:\d+[ \t]*(?:,[ \t]*\d*)?|,[ \t]*\d+)[ \t]*\}")
 _FLAGS: Final = re.compile(r"\?([imsx]*)(?:-([imsx]+))?([:)])")
 _NAME: Final = re.compile(r"\?P?[<']([A-Za-z_]\w{0,31})[>']", re.ASCII)
 _REFUSED_GROUPS: Final = {
@@ -126,7 +126,7 @@ class _Parser:
 
     def _set(self) -> Set:
         if self._source.match(_POSIX_ALONE):
-            raise self._source.refusal("has a POSIX set that stands in no other brackets")
+            raise self._source.refusal("has a POSIX set or element that stands in no other brackets")
         return read_set(self._source, folded="i" in self._flags)
 
     def _group(self) -> list[Item]:
@@ -189,7 +189,7 @@ class _Parser:
                 return
 
 
-_POSIX_ALONE: Final = re.compile(r":\^?[a-z]*:\]")
+_POSIX_ALONE: Final = re.compile(r"([:.=])[^\]]*?\1\]")
 
 # White space to the option x, in the code and in Unicode's patterns.
 _IGNORED: Final = "\t\n\v\f\r \x85\u200e\u200f\u2028\u2029"
