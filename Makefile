@@ -18,6 +18,7 @@ test: $(INSTALLED)
 test-nightly: $(INSTALLED)
 	XRAY_ORACLE_CASES=100000 XRAY_PATTERN_CASES=100000 $(BIN)/python -m pytest tests/backend/query
 	XRAY_CRASH_KILLS=500 $(BIN)/python -m pytest tests/crash
+	XRAY_DELETION_KILLS=100 $(BIN)/python -m pytest tests/backend/process/test_deletion.py --timeout 7200
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

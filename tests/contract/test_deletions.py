@@ -362,10 +362,12 @@ def test_data_whose_trace_never_came_is_as_old_as_its_arrival(store: Store, cloc
     clock.now_ms += 29 * DAY_MS
     assert expire_all(store) == 0
     clock.now_ms += 2 * DAY_MS
-    store.write(EventBatch("p", data=[data("young-d0", "young")]))
-    assert expire_all(store) == 5
+    store.write(EventBatch("p", data=[data("young-d0", "young"), data("lone-young", "lone-4")]))
+    store.write(EventBatch("p", traces=[start("lone-3", at=clock.now_ms)]))
+    assert expire_all(store) == 3
     remove_all(store)
-    assert set(store.recorded_data("p", ["lone-d0", "lone-d4", "young-d0"])) == {"young-d0"}
+    names = ["lone-d0", "lone-d1", "lone-d2", "lone-d3", "lone-d4", "lone-young", "young-d0"]
+    assert set(store.recorded_data("p", names)) == {"lone-d3", "lone-d4", "lone-young", "young-d0"}
 
 
 def test_a_trace_that_expires_while_it_is_deleted_stays_deleted(store: Store, clock: Clock) -> None:

@@ -49,7 +49,11 @@ def get_data(project_id: str, trace_id: str, data_id: str) -> Response:
 
 @blueprint.get("/content/<project_id>/<trace_id>/<data_id>")
 @described(
-    "application/octet-stream", credentials="signature", parameters=RANGE_PARAMETERS, is_ranged=True, errors=(404, 416)
+    "application/octet-stream",
+    credentials="signature",
+    parameters=RANGE_PARAMETERS,
+    is_ranged=True,
+    errors=(404, 416, 503),
 )
 def get_content(project_id: str, trace_id: str, data_id: str) -> Response:
     """Give back a value that came inside its event, or a range of its bytes."""

@@ -59,7 +59,8 @@ def get_project(project_id: str) -> Response:
     return answer({"project": _shown(services().projects.get(project_id))})
 
 
-@blueprint.delete("/<project_id>")
+# No slash at the end: a client that is told to delete the trace `..` asks for `/projects/{projectId}/`.
+@blueprint.delete("/<project_id>", strict_slashes=True)
 @described({"success": bool}, credentials="token", errors=(403, 404))
 def delete_project(project_id: str) -> Response:
     """Delete a project with all its data, blobs and keys, for good."""

@@ -52,6 +52,7 @@ class Housekeeper:
         self._monotonic = monotonic
         self._next_sweep = 0.0
         self._news = threading.Condition()
+        self._said = ""
         self._is_woken = False
         self._is_stopping = False
         self._lock: int | None = None
@@ -77,11 +78,17 @@ class Housekeeper:
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Tell whether `stop` was called."""
+        return self._is_stopping
+
     def _work(self) -> None:
+        pause_seconds = min(LOOK_SECONDS, self._sweep_seconds)
         while not self._is_stopping:
             self._round()
             with self._news:
-                self._news.wait_for(lambda: self._is_woken or self._is_stopping, LOOK_SECONDS)
+                self._news.wait_for(lambda: self._is_woken or self._is_stopping, pause_seconds)
                 self._is_woken = False
         if self._lock is not None:
             os.close(self._lock)
@@ -92,10 +99,19 @@ class Housekeeper:
                 self._remove_deleted()
                 if self._monotonic() >= self._next_sweep:
                     self._sweep()
+            self._said = ""
         except Unavailable as error:
-            _LOG.warning("housekeeping waits: %s", error.message)
+            self._say(error.message)
+        except OSError as error:
+            self._say(f"The lock {self._lock_path} cannot be taken: {error.strerror}.")
         except Exception:  # noqa: BLE001 - it is logged; the thread must live
             _LOG.exception("housekeeping failed, and is tried again")
+
+    def _say(self, sentence: str) -> None:
+        """Log why nothing is done, once for as long as it stays so."""
+        if sentence != self._said:
+            _LOG.warning("housekeeping waits: %s", sentence)
+        self._said = sentence
 
     def _has_lock(self) -> bool:
         """Take the lock unless another process has it; it ends with the process, whatever ends that."""

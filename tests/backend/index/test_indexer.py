@@ -148,6 +148,26 @@ def test_blocks_of_which_much_is_deleted_are_made_anew(store: SqliteStore, path:
     assert rows(path, "SELECT * FROM index_gone") == []
 
 
+def test_a_value_of_a_single_deleted_step_leaves_the_index_when_there_is_time(
+    store: SqliteStore, path: Path, make_indexer: Any
+) -> None:
+    now = [0.0]
+    indexer = make_indexer(least_rows=1, clock=lambda: now[0])
+    store.write(EventBatch("p", steps=[*steps(0, 100).steps, *steps(100, 1, secret="a word of its own").steps]))
+    run(indexer)
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("DELETE FROM steps WHERE step_id = 's100'")
+    connection.close()
+    run(indexer)
+    holding = "SELECT count(*) FROM index_chunks WHERE path = 'metadata.secret'"
+    assert rows(path, holding) == [(1,)]
+    now[0] += 61
+    run(indexer)
+    assert rows(path, holding) == [(0,)]
+    assert store.count("steps", "p", EVERYTHING) == 100
+
+
 def test_nothing_is_left_of_a_project_whose_rows_are_all_gone(
     store: SqliteStore, path: Path, make_indexer: Any
 ) -> None:

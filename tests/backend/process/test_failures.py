@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.backend.api.events import step
+from tests.backend.background import wait_until
 from tests.backend.server import Person, Server, assert_refused, new_person
 
 pytestmark = pytest.mark.skipif(
@@ -116,7 +117,7 @@ def test_what_an_upload_left_behind_is_removed_at_a_later_start_and_a_fresh_one_
         (incoming / name).write_bytes(b"x")
     os.utime(incoming / "old.part", (0, 0))
     with Server(tmp_path):
-        assert [path.name for path in incoming.iterdir()] == ["fresh.part"]
+        wait_until(lambda: [path.name for path in incoming.iterdir()] == ["fresh.part"])
 
 
 def test_a_blob_store_that_is_away_is_named_and_is_no_reason_to_refuse_events(tmp_path: Path) -> None:

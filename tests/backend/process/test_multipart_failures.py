@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.backend.background import wait_until
 from tests.backend.server import Person, Server, assert_refused, new_person
 
 pytestmark = pytest.mark.skipif(
@@ -176,5 +177,5 @@ def test_what_nobody_goes_on_with_is_removed_at_a_start_that_comes_a_day_later(t
     uploads = tmp_path / "blobs" / ".uploads"
     os.utime(uploads / old["uploadId"], (0, 0))
     with Server(tmp_path) as server:
-        assert [path.name for path in uploads.iterdir()] == [fresh["uploadId"]]
+        wait_until(lambda: [path.name for path in uploads.iterdir()] == [fresh["uploadId"]])
         assert_refused(complete(replace(person, server=server), old, [{"partNumber": 1, "etag": '"x"'}]), 404)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from operator import attrgetter
 from typing import Final
 
 from xray_backend.query.cursor import Position
@@ -9,7 +10,7 @@ from xray_backend.store.base import Page
 from xray_backend.store.sqlite.index.bits import falling, rising
 from xray_backend.store.sqlite.index.block import TIME_COLUMN
 from xray_backend.store.sqlite.index.finder import Finder, Row
-from xray_backend.store.sqlite.index.indexed_block import IndexedBlock
+from xray_backend.store.sqlite.index.indexed_block import BlockRow, IndexedBlock
 
 __all__ = ["page_by_time"]
 
@@ -27,23 +28,21 @@ def page_by_time(finder: Finder, direction: int, limit: int, after: Position | N
 def _first_rows(finder: Finder, direction: int, wanted: int, after: Position | None) -> list[Row]:
     newest_first = direction == _NEWEST_FIRST
     found = _behind(finder, newest_first, wanted, after)
-    for block in _in_order(finder.blocks, newest_first):
-        nearest = block.row.last_ms if newest_first else block.row.first_ms
+    for row in _in_order(finder.rows, newest_first):
+        nearest = row.last_ms if newest_first else row.first_ms
         if len(found) == wanted and _is_past(nearest, found[-1].time_ms, newest_first):
-            break  # and so are all blocks after it
-        farthest = block.row.first_ms if newest_first else block.row.last_ms
+            break  # and so are all after it
+        farthest = row.first_ms if newest_first else row.last_ms
         if after is not None and _is_past(after.time_ms, farthest, newest_first):
             continue
-        found.extend(islice(_rows_of(finder, block, newest_first, after), wanted))
+        found.extend(islice(_rows_of(finder, finder.block(row), newest_first, after), wanted))
         found.sort(reverse=newest_first)
         del found[wanted:]
     return found
 
 
-def _in_order(blocks: list[IndexedBlock], newest_first: bool) -> list[IndexedBlock]:
-    if newest_first:
-        return blocks
-    return sorted(blocks, key=lambda block: block.row.first_ms)
+def _in_order(rows: list[BlockRow], newest_first: bool) -> list[BlockRow]:
+    return rows if newest_first else sorted(rows, key=attrgetter("first_ms"))
 
 
 def _is_past(time_ms: int, limit_ms: int, newest_first: bool) -> bool:

@@ -62,6 +62,18 @@ class Compaction:
                 worked = True
         return worked
 
+    def renew_one(self) -> bool:
+        """Make the block anew of which most is gone, however little, and tell whether there was one."""
+        row = self._connection.execute(
+            "SELECT project_id, block_id, size, weight, gone_count FROM index_blocks"
+            " WHERE collection = ? AND gone_count > 0 ORDER BY gone_count DESC LIMIT 1",
+            (self._collection,),
+        ).fetchone()
+        if row is None:
+            return False
+        self._replace(row[0], [_Block(*row[1:])])
+        return True
+
     # -- what is gone -----------------------------------------------------------------------------------
 
     def _note_gone(self) -> set[str]:

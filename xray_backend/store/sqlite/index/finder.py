@@ -15,7 +15,7 @@ from xray_backend.store.sqlite.index.bits import rising
 from xray_backend.store.sqlite.index.block import TIME_COLUMN
 from xray_backend.store.sqlite.index.bounds import Bounds
 from xray_backend.store.sqlite.index.evaluate import evaluate
-from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, blocks_of
+from xray_backend.store.sqlite.index.indexed_block import BlockRow, IndexedBlock, gone_of, rows_of
 from xray_backend.store.sqlite.readers import Snapshot
 from xray_backend.store.sqlite.visible import visible
 
@@ -50,11 +50,19 @@ class Finder:
         self._condition = compile_condition(condition, collection)
 
     @cached_property
-    def blocks(self) -> list[IndexedBlock]:
+    def rows(self) -> list[BlockRow]:
         """The blocks of the project, the newest first; none of one that is deleted."""
         if self.snapshot.first("SELECT 1 FROM deleted_projects WHERE project_id = ?", (self._project_id,)):
             return []
-        return blocks_of(self.snapshot, self.collection, self._project_id)
+        return rows_of(self.snapshot, self.collection, self._project_id)
+
+    def block(self, row: BlockRow) -> IndexedBlock:
+        """Return a block, of which nothing is read yet; what is read is held as long as it is."""
+        return IndexedBlock(self.snapshot, row, self._gone)
+
+    @cached_property
+    def _gone(self) -> list[int]:
+        return gone_of(self.snapshot, self.collection, self._project_id)
 
     def bounds(self, block: IndexedBlock) -> Bounds:
         """Return what the index knows of a block. Raises `Unavailable` if the time limit is over."""
@@ -74,7 +82,7 @@ class Finder:
         """Return how many documents match."""
         behind = self._behind("count(*)", "")
         total: int = self.snapshot.first(*behind)[0]
-        for block in self.blocks:
+        for block in map(self.block, self.rows):
             sure, maybe = self.bounds(block)
             total += sure.bit_count()
             if maybe != sure:

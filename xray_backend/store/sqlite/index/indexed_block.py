@@ -15,7 +15,7 @@ from xray_backend.store.sqlite.index.chunk import Chunk, Key
 from xray_backend.store.sqlite.index.kinds import MARK, Kind
 from xray_backend.store.sqlite.readers import Snapshot
 
-__all__ = ["BlockRow", "IndexedBlock", "Span", "blocks_of"]
+__all__ = ["BlockRow", "IndexedBlock", "Span", "gone_of", "rows_of"]
 
 _BLOCKS: Final = """
 SELECT block_id, size, first_ms, last_ms, first_seq, last_seq, first_oid, last_oid
@@ -30,7 +30,7 @@ _GONE: Final[Mapping[Collection, str]] = {
         ORDER BY seq
     """,
 }
-"""Rows that no block shows any more: deleted ones that are not noted in it yet, and those that are about to go."""
+"""Deleted ones that are not noted in their blocks yet, and those that are about to go."""
 
 _CHUNKS: Final = "SELECT payload FROM index_chunks WHERE block_id = ? AND path = ? AND kind = ?"
 _FROM: Final = """ AND first >= coalesce(
@@ -38,7 +38,6 @@ _FROM: Final = """ AND first >= coalesce(
 _TO: Final = " AND first <= ?"
 _LAST_TO: Final = " AND first <= ? ORDER BY first DESC LIMIT 1"
 _NEXT: Final = {1: " AND first > ? ORDER BY first LIMIT 1", -1: " AND first < ? ORDER BY first DESC LIMIT 1"}
-
 
 _FEW_KEYS: Final = 8
 """A look-up reads one chunk; more of them read all chunks between the first and the last, once each."""
@@ -82,11 +81,14 @@ class BlockRow(NamedTuple):
     last_oid: str
 
 
-def blocks_of(snapshot: Snapshot, collection: Collection, project_id: str) -> "list[IndexedBlock]":
+def rows_of(snapshot: Snapshot, collection: Collection, project_id: str) -> list[BlockRow]:
     """Return a project's blocks, the newest first."""
-    gone = [row[0] for row in snapshot.all(_GONE[collection], (project_id,))]
-    rows = snapshot.all(_BLOCKS, (collection, project_id))
-    return [IndexedBlock(snapshot, BlockRow(*row), gone) for row in rows]
+    return [BlockRow(*row) for row in snapshot.all(_BLOCKS, (collection, project_id))]
+
+
+def gone_of(snapshot: Snapshot, collection: Collection, project_id: str) -> list[int]:
+    """Return the rows that no block of a project shows any more, ascending."""
+    return [row[0] for row in snapshot.all(_GONE[collection], (project_id,))]
 
 
 class IndexedBlock:

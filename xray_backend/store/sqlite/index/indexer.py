@@ -5,7 +5,8 @@ Only one indexer may run on a database at a time.
 """
 # ruff: noqa: S608 - what is put together are our own names; every value is bound
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -30,15 +31,24 @@ _LEAST_ROWS: Final = 512
 """So many rows wait before blocks are made of them; a query reads them in two milliseconds."""
 
 
+_RENEWAL_SECONDS: Final = 60.0
+"""When there is nothing else to do, one block of which something is gone is made anew so often: half a second's work.
+What was deleted leaves the index, too, where it is too little to be worth it by itself."""
+
+
 class Indexer:
     """Makes blocks of new documents, notes in them what is gone, and makes large blocks of small ones."""
 
-    def __init__(self, path: Path, *, least_rows: int = _LEAST_ROWS) -> None:
+    def __init__(
+        self, path: Path, *, least_rows: int = _LEAST_ROWS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._connection = open_connection(path)
         # A power cut may take the last rounds back, whole: they are made again.
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._least_rows = least_rows
         self._compactions = {name: Compaction(self._connection, name) for name in _COLLECTIONS}
+        self._clock = clock
+        self._renewal_due_at = clock() + _RENEWAL_SECONDS
 
     def run_once(self) -> bool:
         """Do what is due, in short transactions, and tell whether there was anything."""
@@ -46,7 +56,13 @@ class Indexer:
         for collection in _COLLECTIONS:
             touched = self._index_new(collection)
             worked = self._compactions[collection].run(touched) or bool(touched) or worked
-        return worked
+        return worked or self._renew_when_due()
+
+    def _renew_when_due(self) -> bool:
+        if self._clock() < self._renewal_due_at:
+            return False
+        self._renewal_due_at = self._clock() + _RENEWAL_SECONDS
+        return any(compaction.renew_one() for compaction in self._compactions.values())
 
     def close(self) -> None:
         """Let go of the database."""
