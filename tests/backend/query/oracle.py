@@ -110,29 +110,34 @@ def is_doubtful(filter, document):
 def _is_doubtful_entry(key, value, document):
     if key in LOGICAL:
         return any(is_doubtful(branch, document) for branch in value)
-    if _mentions_null(value) and _index_reaches_nothing(document, key.split(".")):
+    if any(_is_doubtful_index(value, array, rest) for array, rest in _indexed(document, key.split("."))):
         return True
     return is_operators(value) and _is_doubtful_test(value, candidates(document, key))
+
+
+def _is_doubtful_index(value, array, rest):
+    """To the oracle, 01 is an index, and null matches where a path goes on behind an index that names no object."""
+    place = int(rest[0])
+    named = array[place] if place < len(array) else None
+    reaches_nothing = len(rest) > 1 and not isinstance(named, (dict, list))
+    return rest[0] != str(place) or (reaches_nothing and _mentions_null(value))
+
+
+def _indexed(holder, parts):
+    """Each array that a path meets with a number next, and the rest of the path."""
+    if parts and isinstance(holder, dict):
+        yield from _indexed(holder.get(parts[0]), parts[1:])
+    elif parts and isinstance(holder, list):
+        if parts[0].isdigit():
+            yield holder, parts
+            yield from _indexed(dict(enumerate(holder)).get(int(parts[0])), parts[1:])
+        for element in filter(lambda element: isinstance(element, dict), holder):
+            yield from _indexed(element, parts)
 
 
 def _mentions_null(value):
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return value is None or any(map(_mentions_null, inner))
-
-
-def _index_reaches_nothing(holder, parts):
-    """To the oracle, null matches where a path goes on behind an index that names no object."""
-    if len(parts) < 2:
-        return False
-    if isinstance(holder, dict):
-        return _index_reaches_nothing(holder.get(parts[0]), parts[1:])
-    if not isinstance(holder, list):
-        return False
-    if parts[0].isdigit():
-        named = holder[int(parts[0])] if int(parts[0]) < len(holder) else None
-        if not isinstance(named, (dict, list)) or _index_reaches_nothing(named, parts[1:]):
-            return True
-    return any(_index_reaches_nothing(element, parts) for element in holder if isinstance(element, dict))
 
 
 def _is_doubtful_test(operators, values):
