@@ -14,8 +14,9 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
-# The crash tests with as many kills as a night has room for; each failure names the seed that repeats it.
+# The tests that chance decides, at the length that a night has room for; each failure tells what repeats it.
 test-nightly: $(INSTALLED)
+	XRAY_ORACLE_CASES=100000 XRAY_PATTERN_CASES=100000 $(BIN)/python -m pytest tests/backend/query
 	XRAY_CRASH_KILLS=500 $(BIN)/python -m pytest tests/crash
 	XRAY_DELETION_KILLS=100 $(BIN)/python -m pytest tests/backend/process/test_deletion.py --timeout 7200
 	XRAY_SERVER_KILLS=100 XRAY_DOCUMENT_EXAMPLES=2000 $(BIN)/python -m pytest tests/server_faults

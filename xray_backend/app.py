@@ -97,6 +97,15 @@ def open_store(config: Config) -> Store:
     )
 
 
+def _query_limits(config: Config) -> QueryLimits:
+    return QueryLimits(
+        max_depth=config.max_filter_depth,
+        max_clauses=config.max_filter_clauses,
+        max_list_length=config.max_filter_list_length,
+        max_regex_length=config.max_regex_length,
+    )
+
+
 def limits_of(config: Config) -> Limits:
     """Return the bounds of what is taken."""
     return Limits(
@@ -151,7 +160,7 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         uploads=Uploads(bus, processor, store, files, limits),
         deletion=Deletion(store, api_keys, housekeeper.wake),
         reading=Reading(store, files, signer, cursors),
-        searching=Searching(store, cursors, QueryLimits(), metrics),
+        searching=Searching(store, cursors, _query_limits(config), metrics),
         schemas=Schemas(store),
         readiness=Readiness({"the database": store.ping, "the queue": bus.ping, "the blob store": files.ping}),
     )

@@ -53,6 +53,10 @@ class Config:
     max_depth: int = 50  # the wire contract's number
     max_presign_items: int = 1000  # as many as a batch may have events
     max_blob_bytes: int = 1024**3  # 1 GiB, on 2.4 Mbit/s, is as much as one PUT brings before its URL expires
+    max_filter_depth: int = 50  # any stored value can be asked for whole
+    max_filter_clauses: int = 100  # each is one test a row
+    max_filter_list_length: int = 1000  # ten pages of ids, which is what a list is mostly made of
+    max_regex_length: int = 1000  # what people write has some tens of characters
     sweep_seconds: int = 60 * 60  # what is too old or abandoned may stay an hour more; a sweep reads each blob's name
     abandoned_seconds: int = 24 * 60 * 60  # a laptop that was closed in the evening goes on in the morning
     max_query_seconds: float = 10.0  # a person waits no longer; a query that needs more needs another filter
@@ -201,6 +205,10 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "max_depth": ("XRAY_MAX_DEPTH", _whole(1, 200)),
     "max_presign_items": ("XRAY_MAX_PRESIGN_ITEMS", _whole(1, 100_000)),
     "max_blob_bytes": ("XRAY_MAX_BLOB_BYTES", _whole(1, 2**40)),
+    "max_filter_depth": ("XRAY_MAX_FILTER_DEPTH", _whole(1, 100)),
+    "max_filter_clauses": ("XRAY_MAX_FILTER_CLAUSES", _whole(1, 500)),
+    "max_filter_list_length": ("XRAY_MAX_FILTER_LIST_LENGTH", _whole(1, 5000)),
+    "max_regex_length": ("XRAY_MAX_REGEX_LENGTH", _whole(1, 10_000)),
     "sweep_seconds": ("XRAY_SWEEP_SECONDS", _whole(1, 7 * 24 * 60 * 60)),
     "abandoned_seconds": ("XRAY_ABANDONED_SECONDS", _whole(1, 365 * 24 * 60 * 60)),
     "max_query_seconds": ("XRAY_MAX_QUERY_SECONDS", _seconds),

@@ -35,6 +35,7 @@ def test_a_secret_shows_in_no_repr_and_in_no_error() -> None:
     [
         ("XRAY_MAX_QUERY_SECONDS", "0"), ("XRAY_MAX_QUERY_SECONDS", "nan"), ("XRAY_MAX_QUERY_SECONDS", "-1"),
         ("XRAY_MAX_EVENTS", "0"), ("XRAY_MAX_EVENTS", "1e3"), ("XRAY_MAX_EVENTS", "٣"), ("XRAY_MAX_DEPTH", "201"),
+        ("XRAY_MAX_FILTER_DEPTH", "101"), ("XRAY_MAX_FILTER_CLAUSES", "501"), ("XRAY_MAX_REGEX_LENGTH", "0"),
         ("XRAY_MAX_BODY_BYTES", "5MB"), ("XRAY_LOGIN_RATE_PER_ACCOUNT", "0/minute"), ("XRAY_THREADS", "0"),
         ("XRAY_STORE_URL", "sqlite://x"), ("XRAY_BUS_URL", "kafka://x"), ("XRAY_BLOBS_URL", "s3://bucket"),
         ("XRAY_PUBLIC_BASE_URL", "ftp://x"), ("XRAY_PUBLIC_BASE_URL", "https://x?y"), ("XRAY_CORS_ORIGINS", "x.org"),

@@ -12,7 +12,7 @@ import msgspec
 
 from xray_backend.query.column_sql import COMPARISONS
 from xray_backend.query.fragment import FALSE, TRUE, Fragment, bind, one_of
-from xray_backend.query.matcher import FUNCTION, describe
+from xray_backend.query.matcher import PART_FUNCTION, describe
 from xray_backend.query.predicate import Member, Range, predicate_of
 from xray_backend.query.tree import Compare, Exists, In, Leaf, Path, Regex, Size, Type
 from xray_backend.query.value_tests import LARGEST_INT
@@ -179,7 +179,7 @@ def _string_matcher(here: str, leaf: Leaf) -> Fragment:
 
 
 def _matcher(json: str, paths: tuple[str, ...], leaf: Leaf) -> Fragment:
-    return Fragment(f"{FUNCTION}({json}, ?)", (*paths, describe(leaf)))
+    return Fragment(f"{PART_FUNCTION}({json}, ?)", (*paths, describe(leaf)))
 
 
 def _at(json_path: str) -> Fragment:

@@ -12,7 +12,7 @@ from typing import Literal
 from xray_backend.query.column_sql import COLUMNS, column_condition, column_exists
 from xray_backend.query.doc_sql import doc_condition
 from xray_backend.query.fragment import Fragment, all_of, any_of, negated
-from xray_backend.query.matcher import register_functions
+from xray_backend.query.matcher import DOCUMENT_FUNCTION, describe, register_functions
 from xray_backend.query.predicate import predicate_of
 from xray_backend.query.tree import And, Compare, Exists, In, Leaf, Node, Not, Or
 
@@ -24,13 +24,22 @@ SqlCondition = Fragment
 
 def compile_condition(node: Node, collection: Literal["steps", "traces"]) -> SqlCondition:
     """Return the condition that a row of the collection's table meets when its document meets the tree."""
-    if isinstance(node, And):
-        return all_of([compile_condition(part, collection) for part in node.nodes])
-    if isinstance(node, Or):
-        return any_of([compile_condition(part, collection) for part in node.nodes])
+    return _compiled(node, collection, 1)
+
+
+# A level takes up to five places of the hundred on the parser's stack, and a leaf some twenty.
+_DEEPEST = 10
+
+
+def _compiled(node: Node, collection: Literal["steps", "traces"], depth: int) -> Fragment:
+    if not isinstance(node, (And, Or, Not)):
+        return _leaf(node, collection)
+    if depth > _DEEPEST:
+        return Fragment(f"{DOCUMENT_FUNCTION}(doc, ?)", (describe(node),))
     if isinstance(node, Not):
-        return negated(compile_condition(node.node, collection))
-    return _leaf(node, collection)
+        return negated(_compiled(node.node, collection, depth + 1))
+    parts = [_compiled(part, collection, depth + 1) for part in node.nodes]
+    return all_of(parts) if isinstance(node, And) else any_of(parts)
 
 
 def _leaf(leaf: Leaf, collection: Literal["steps", "traces"]) -> Fragment:

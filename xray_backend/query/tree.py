@@ -3,7 +3,8 @@
 Values are JSON values: None, bool, int, float, str, list, dict (keys in the order they were sent). On a date
 path (`timestamp`, `createdAt`, `endedAt`) a value is a `Date`.
 
-A node without a `Date` may be written as JSON and read back.
+A node without a `Date` may be written as JSON and read back. Annotations that name `Node` are quoted whole: Python 3.10
+does not look into `tuple["Node", ...]`.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -96,13 +97,13 @@ class Not(msgspec.Struct, frozen=True, tag=True):
 class And(msgspec.Struct, frozen=True, tag=True):
     """All of them; true where there is none."""
 
-    nodes: tuple["Node", ...]
+    nodes: "tuple[Node, ...]"
 
 
 class Or(msgspec.Struct, frozen=True, tag=True):
     """Any of them; false where there is none."""
 
-    nodes: tuple["Node", ...]
+    nodes: "tuple[Node, ...]"
 
 
 Leaf: TypeAlias = Compare | In | Exists | Regex | Size | Type | ElemMatch

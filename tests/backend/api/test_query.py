@@ -18,6 +18,7 @@ def recorded(server: Server) -> Person:
             timestamp=NOW_MS + index,
             metadata={"keywordCount": index, "nested": {"name": f"n{index % 2}"}, "tags": ["a", f"b{index}"]},
             inputs={"context": {"type": "list", "length": index % 3, "bytes": 2}},
+            artifacts=[{"dataId": f"d{index}", "type": kind, "key": "k"} for kind in ("input", "output")],
         )
         for index in range(10)
     ]
@@ -48,6 +49,19 @@ def found(recorded: Person, condition: dict[str, Any], path: str = "query") -> l
         ({"inputs.context.length": 0, "metadata.keywordCount": {"$lt": 7}}, ["s6", "s3", "s0"]),
         ({"timestamp": {"$gt": "2026-01-11T16:55:21.020Z"}}, ["s9", "s8"]),
         ({"timestamp": NOW_MS + 3}, ["s3"]),
+        ({"metadata.keywordCount": {"$eq": 5.0}}, ["s5"]),
+        ({"$nor": [{"metadata.keywordCount": {"$lt": 8}}, {"stepId": "s9"}]}, ["s8"]),
+        ({"metadata.keywordCount": {"$not": {"$lt": 8}}}, ["s9", "s8"]),
+        ({"timestamp": {"$not": {"$lt": "2026-01-11T16:55:21.021Z"}}}, ["s9", "s8"]),
+        ({"metadata.tags": {"$size": 2}, "stepId": "s1"}, ["s1"]),
+        ({"metadata.tags": {"$all": ["b4", "a"]}}, ["s4"]),
+        ({"metadata.tags": {"$elemMatch": {"$gt": "b7", "$lt": "b9"}}}, ["s8"]),
+        ({"metadata.tags": {"$all": [{"$elemMatch": {"$gt": "b8"}}, {"$elemMatch": {"$eq": "a"}}]}}, ["s9"]),
+        ({"artifacts": {"$elemMatch": {"dataId": "d1", "$or": [{"type": "input"}, {"key": "x"}]}}}, ["s1"]),
+        ({"metadata.tags": {"$regex": "^B[12]$", "$options": "i"}}, ["s2", "s1"]),
+        ({"metadata.nested.name": {"$type": "string"}, "metadata.keywordCount": {"$type": 16, "$gt": 8}}, ["s9"]),
+        ({"timestamp": {"$type": "date"}, "_id": {"$type": "objectId"}, "stepId": "s1"}, ["s1"]),
+        ({"timestamp": {"$type": "string"}}, []),
     ],
 )
 def test_steps_are_found_by_any_field_newest_first(
@@ -60,6 +74,10 @@ def test_traces_are_found_by_any_field(recorded: Person) -> None:
     assert found(recorded, {"metadata.useCase": "demo"}, "traces/query") == ["t1"]
     assert found(recorded, {"status": "failure", "failureMetadata.code": 7}, "traces/query") == ["t2"]
     assert len(found(recorded, {"status": "pending"}, "traces/query")) == 9
+    assert found(recorded, {"failureMetadata.code": {"$type": ["int"]}, "endedAt": {"$type": 9}}, "traces/query") == [
+        "t2"
+    ]
+    assert found(recorded, {"status": {"$regex": "^fail"}}, "traces/query") == ["t2"]
 
 
 def test_a_result_has_the_contracts_shape(recorded: Person) -> None:
@@ -133,6 +151,16 @@ BAD_QUERIES: dict[str, object] = {
     "$expr": {"filter": {"$expr": {"$eq": [1, 1]}}},
     "$text": {"filter": {"$text": {"$search": "x"}}},
     "an operator that is none": {"filter": {"metadata.a": {"$foo": 1}}},
+    "$not of nothing": {"filter": {"metadata.a": {"$not": {}}}},
+    "$elemMatch no object": {"filter": {"metadata.a": {"$elemMatch": 1}}},
+    "$size negative": {"filter": {"metadata.a": {"$size": -1}}},
+    "$all no list": {"filter": {"metadata.a": {"$all": "x"}}},
+    "$type of no type": {"filter": {"metadata.a": {"$type": "text"}}},
+    "$options alone": {"filter": {"metadata.a": {"$options": "i"}}},
+    "$regex with a look-ahead": {"filter": {"metadata.a": {"$regex": "(?=x)"}}},
+    "$regex with a back-reference": {"filter": {"metadata.a": {"$regex": "(x)\\1"}}},
+    "$regex too long": {"filter": {"metadata.a": {"$regex": "x" * 2000}}},
+    "$regex too large": {"filter": {"metadata.a": {"$regex": "(x{100}){100}"}}},
     "$or empty": {"filter": {"$or": []}},
     "$or no list": {"filter": {"$or": {}}},
     "$in no list": {"filter": {"metadata.a": {"$in": 5}}},

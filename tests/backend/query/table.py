@@ -4,8 +4,10 @@ import sqlite3
 
 import msgspec
 
+from xray_backend.clock import iso
 from xray_backend.query.filter import parse_filter
 from xray_backend.query.limits import QueryLimits
+from xray_backend.query.matcher import compile_matcher
 from xray_backend.query.sql import compile_condition, register_functions
 
 LAYOUT = """
@@ -22,10 +24,14 @@ _COLUMNS = {
 
 
 class Table:
-    """Holds documents, whose times are numbers of milliseconds, and tells which ones a filter finds."""
+    """Holds documents, whose times are numbers of milliseconds, and tells which ones a filter finds.
+
+    It asks the compiled SQL and the matcher, which must agree.
+    """
 
     def __init__(self, collection="steps"):
         self._collection = collection
+        self._answers = []
         self._connection = sqlite3.connect(":memory:")
         self._connection.executescript(LAYOUT)
         register_functions(self._connection)
@@ -34,15 +40,22 @@ class Table:
         self._connection.execute(f"delete from {self._collection}")
         columns = _COLUMNS[self._collection]
         marks = ", ".join("?" * (len(columns) + 1))
-        rows = [(*(_held(document, column) for column in columns), _answer(document)) for document in documents]
+        self._answers = [_answer(document) for document in documents]
+        rows = [
+            (*(_held(document, column) for column in columns), answer)
+            for document, answer in zip(documents, self._answers, strict=True)
+        ]
         self._connection.executemany(f"insert into {self._collection} values ({marks})", rows)
 
     def find(self, filter):
         """The indexes of the documents that match."""
-        condition = compile_condition(parse_filter(filter, self._collection, QueryLimits()), self._collection)
+        node = parse_filter(filter, self._collection, QueryLimits())
+        condition = compile_condition(node, self._collection)
         sql = f"select rowid - 1, ({condition.sql}) from {self._collection} order by rowid"
         found = self._connection.execute(sql, condition.params).fetchall()
         assert all(truth in (0, 1) for _, truth in found), "a condition must be 0 or 1, never NULL"
+        matches = compile_matcher(node)
+        assert [matches(msgspec.json.decode(answer)) for answer in self._answers] == [truth for _, truth in found]
         return [index for index, truth in found if truth]
 
     def close(self):
@@ -55,5 +68,5 @@ def _held(document, column):
 
 
 def _answer(document):
-    times = {name: "2026-01-11T16:55:21.013Z" for name in document if name in _TIMES and document[name] is not None}
+    times = {name: iso(document[name]) for name in document if name in _TIMES and document[name] is not None}
     return msgspec.json.encode({**document, **times}).decode()

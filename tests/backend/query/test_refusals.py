@@ -45,6 +45,43 @@ REFUSED = [
     ({"metadata.a": {"$in": 5}}, "$in on 'metadata.a' needs a list"),
     ({"metadata.a": {"$nin": {"0": 1}}}, "$nin on 'metadata.a' needs a list"),
     ({"metadata.a": {"$in": [{"$gt": 1}]}}, "$in on 'metadata.a' takes values, not operators"),
+    ({"$nor": []}, "$nor needs a list with at least one filter"),
+    ({"$not": {"metadata.a": 1}}, "The operator $not stands below a path"),
+    ({"$regex": "a"}, "The operator $regex stands below a path"),
+    ({"metadata.a": {"$not": 5}}, "$not on 'metadata.a' needs an object of operators"),
+    ({"metadata.a": {"$not": {}}}, "$not on 'metadata.a' needs an object of operators"),
+    ({"metadata.a": {"$not": {"b": 1}}}, "$not on 'metadata.a' needs an object of operators"),
+    ({"metadata.a": {"$not": "^a"}}, "$not on 'metadata.a' needs an object of operators"),
+    ({"metadata.a": {"$elemMatch": 5}}, "$elemMatch on 'metadata.a' needs an object"),
+    ({"metadata.a": {"$elemMatch": [{"$gt": 1}]}}, "$elemMatch on 'metadata.a' needs an object"),
+    ({"metadata.a": {"$elemMatch": {"$gt": 1, "b": 2}}}, "operators beside the key 'b'"),
+    ({"metadata.a": {"$elemMatch": {"b": 2, "$gt": 1}}}, "The operator $gt stands below a path"),
+    ({"metadata.a": {"$elemMatch": {"b..c": 2}}}, "has an empty part"),
+    ({"metadata.a": {"$elemMatch": {"b.c": {"$size": -1}}}}, "$size on 'metadata.a.b.c' needs a whole number"),
+    ({"metadata.a": {"$size": -1}}, "$size on 'metadata.a' needs a whole number that is not negative"),
+    ({"metadata.a": {"$size": 1.5}}, "$size on 'metadata.a' needs a whole number"),
+    ({"metadata.a": {"$size": True}}, "$size on 'metadata.a' needs a whole number"),
+    ({"metadata.a": {"$size": "1"}}, "$size on 'metadata.a' needs a whole number"),
+    ({"metadata.a": {"$size": 1e300}}, "more than 64 bits"),
+    ({"metadata.a": {"$all": 5}}, "$all on 'metadata.a' needs a list"),
+    ({"metadata.a": {"$all": [{"$gt": 1}]}}, "$all on 'metadata.a' takes values, not operators"),
+    ({"metadata.a": {"$all": [1, {"$elemMatch": {"$gt": 1}}]}}, "$all on 'metadata.a' takes values, not operators"),
+    ({"metadata.a": {"$all": [{"$elemMatch": {"$gt": 1}}, 1]}}, "takes $elemMatch in all of its entries or in none"),
+    ({"metadata.a": {"$type": "text"}}, "$type on 'metadata.a' does not know 'text'"),
+    ({"metadata.a": {"$type": "String"}}, "$type on 'metadata.a' does not know 'String'"),
+    ({"metadata.a": {"$type": 0}}, "$type on 'metadata.a' does not know '0'"),
+    ({"metadata.a": {"$type": 1.5}}, "$type on 'metadata.a' does not know '1.5'"),
+    ({"metadata.a": {"$type": True}}, "$type on 'metadata.a' does not know 'True'"),
+    ({"metadata.a": {"$type": None}}, "$type on 'metadata.a' does not know 'None'"),
+    ({"metadata.a": {"$type": []}}, "$type on 'metadata.a' needs at least one type"),
+    ({"metadata.a": {"$type": ["int", "\ud800"]}}, "$type on 'metadata.a' does not know '?'"),
+    ({"metadata.a": {"$options": "i"}}, "$options on 'metadata.a' needs a $regex beside it"),
+    ({"metadata.a": {"$regex": "a", "$options": "g"}}, "$options on 'metadata.a' takes the letters i, m, s and x"),
+    ({"metadata.a": {"$regex": "a", "$options": 1}}, "$options on 'metadata.a' takes the letters i, m, s and x"),
+    ({"metadata.a": {"$regex": 5}}, "$regex on 'metadata.a' needs a text"),
+    ({"metadata.a": {"$regex": "a\ud800"}}, "half of a surrogate pair"),
+    ({"timestamp": {"$regex": "("}}, "a group without its closing parenthesis"),
+    ({"timestamp": {"$not": {"$gt": "yesterday"}}}, "'timestamp' is a time"),
     ({"metadata.a": {"$exists": "yes"}}, "$exists on 'metadata.a' needs true or false"),
     ({"metadata.a": {"$exists": None}}, "$exists on 'metadata.a' needs true or false"),
     ({"secret": 1}, "The path 'secret' does not start at a field of steps"),
@@ -86,10 +123,19 @@ def test_a_filter_that_says_nothing_sensible_is_refused_with_a_sentence(filter, 
 
 
 LIMITS = QueryLimits(
-    max_depth=3, max_clauses=4, max_list_length=5, max_values=8, max_text_bytes=30, max_path_parts=4, max_path_bytes=40
+    max_depth=3, max_clauses=4, max_list_length=5, max_values=8, max_text_bytes=30, max_path_parts=4, max_path_bytes=40,
+    max_regex_length=6,
 )  # fmt: skip
 OVER_LIMITS = [
     ({"$and": [{"$and": [{"$and": [{"metadata.a": 1}]}]}]}, "filter is nested more than 3 levels"),
+    ({"metadata.a": {"$not": {"$not": {"$not": {"$gt": 1}}}}}, "filter is nested more than 3 levels"),
+    ({"metadata.a": {"$elemMatch": {"$elemMatch": {"$elemMatch": {"$gt": 1}}}}}, "filter is nested more than 3 levels"),
+    ({"metadata.a": {"$elemMatch": {"b": {"$elemMatch": {"c": {"$elemMatch": {}}}}}}}, "nested more than 3 levels"),
+    ({"metadata.a": {"$all": [{"$elemMatch": {"b": {"$not": {"$not": {"$gt": 1}}}}}]}}, "nested more than 3 levels"),
+    ({"metadata.a": {"$all": [1, 2, 3, 4]}}, "more than 4 clauses"),
+    ({"metadata.a": {"$all": [1, 2, 3, 4, 5, 6]}}, "more than 5 values"),
+    ({"metadata.a": {"$all": [{"$elemMatch": {"b": 1}}] * 3}}, "more than 4 clauses"),
+    ({"metadata.a": {"$regex": "abcdefg"}}, "is longer than 6 characters"),
     ({"metadata.a": [[[[1]]]]}, "nested more than 3 levels"),
     ({"$or": [{"metadata.a": 1}] * 4}, "more than 4 clauses"),
     ({"metadata.a": {"$gt": 1, "$gte": 1, "$lt": 1, "$lte": 1, "$ne": 1}}, "more than 4 clauses"),
@@ -128,6 +174,14 @@ def test_the_largest_filter_that_is_taken_runs(table):
     for _ in range(limits.max_depth - 1):
         nested = {"$or": [nested, {"stepName": "x"}]}
     assert table.find(nested) == [0]
+    assert table.find({"metadata.a": {"$not": {"$all": [f"{n}" for n in range(limits.max_clauses - 2)]}}}) == [0]
+    pattern = {"$regex": "^" + "x" * (limits.max_regex_length - 1)}
+    assert table.find({"$nor": [{f"metadata.x{n}": pattern} for n in range(limits.max_clauses - 1)]}) == [0]
+    for operator, expected in (("$not", [0]), ("$elemMatch", [])):
+        condition = {"$exists": True}
+        for _ in range(limits.max_depth - 1):
+            condition = {operator: condition}
+        assert table.find({"metadata.a": condition}) == expected
 
 
 def test_the_tree_says_what_was_sent():

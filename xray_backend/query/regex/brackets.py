@@ -45,12 +45,12 @@ def _member(source: Source, folded: bool) -> str | Set:
     if posix:
         return _posix(source, posix[2], is_negated=bool(posix[1]), folded=folded)
     if source.match(_POSIX_OTHER):
-        raise source.refusal("has a collating element, which is not supported,")
+        raise source.refusal("has a collating element, which is not supported")
     char = source.next()
     if char != "\\":
         return char
     if source.peek() in ("Q", "E"):
-        raise source.refusal("quotes with \\Q or \\E in a set, where it is not supported,")
+        raise source.refusal("quotes with \\Q or \\E in a set, where it is not supported")
     member = read_escape(source, in_set=True, folded=folded)
     assert isinstance(member, (str, Set)), "in a set, nothing else is read"
     return member

@@ -60,13 +60,13 @@ def _plain(source: Source, letter: str, in_set: bool) -> str | Assertion | Break
     if in_set and letter == "b":
         return "\b"
     if letter in _REFUSED:
-        raise source.refusal(f"has {_REFUSED[letter]}, which RE2 has not,")
+        raise source.refusal(f"has {_REFUSED[letter]}, which is not supported")
     if not in_set and letter in _ASSERTIONS:
         return _ASSERTIONS[letter]
     if not in_set and letter == "R":
         return Break()
     if letter in string.ascii_letters + string.digits:
-        raise source.refusal(f"has the escape \\{letter}, which means nothing {'in a set' if in_set else 'here'},")
+        raise source.refusal(f"has the escape \\{letter}, which means nothing {'in a set' if in_set else 'here'}")
     return letter
 
 
@@ -94,7 +94,7 @@ def _category(source: Source, letter: str, folded: bool) -> Set:
     found = source.match(_CATEGORY)
     name = (found[2] or found[4]) if found else ""
     if found is None or name not in GENERAL_CATEGORIES:
-        raise source.refusal("has a property that is none of Unicode's general categories, such as \\p{L} or \\p{Nd},")
+        raise source.refusal("has a property that is none of Unicode's general categories, such as \\p{L} or \\p{Nd}")
     if folded and name in _CASES:
         raise source.refusal(f"asks for case by \\p{{{name}}} while the option i leaves it out")
     positive = (letter == "p") != bool(found[1])

@@ -7,7 +7,7 @@ from xray_backend.query.regex.brackets import read_set
 from xray_backend.query.regex.escapes import read_escape
 from xray_backend.query.regex.sets import NOT_NEWLINE
 from xray_backend.query.regex.source import Source
-from xray_backend.query.regex.syntax import Assertion, Choice, Item, Letter, Repeat, Sequence, Set
+from xray_backend.query.regex.syntax import Assertion, Choice, Item, Letter, PatternRefused, Repeat, Sequence, Set
 
 __all__ = ["parse_pattern"]
 
@@ -17,11 +17,11 @@ MAX_GROUP_DEPTH: Final = 50
 MAX_REPEAT: Final = 1000
 """RE2's own bound."""
 
-_QUANTIFIER: Final = re.compile(r"([*+?])|\{(\d{1,5})(,?)(\d{0,5})\}")
+_QUANTIFIER: Final = re.compile(r"([*+?])|\{(\d{1,5})(?:(,)(\d{0,5}))?\}")
 # PCRE2's versions differ on what these mean.
-_DOUBTFUL_QUANTIFIER: Final = re.compile(r"\{[ \t]*\d*[ \t]*,?[ \t]*\d*[ \t]*\}")
+_DOUBTFUL_QUANTIFIER: Final = re.compile(r"\{[ \t]*(?:\d+[ \t]*(?:,[ \t]*\d*)?|,[ \t]*\d+)[ \t]*\}")
 _FLAGS: Final = re.compile(r"\?([imsx]*)(?:-([imsx]+))?([:)])")
-_NAME: Final = re.compile(r"\?(?:P?<[A-Za-z_]\w*>|'[A-Za-z_]\w*')", re.ASCII)
+_NAME: Final = re.compile(r"\?P?[<']([A-Za-z_]\w{0,31})[>']", re.ASCII)
 _REFUSED_GROUPS: Final = {
     "?=": "a look-ahead",
     "?!": "a look-ahead",
@@ -37,6 +37,8 @@ _ALL_CHARACTERS: Final = Set(ranges=((0, 0x10FFFF),))
 
 def parse_pattern(text: str, options: str) -> Item:
     """Take a pattern apart. Raises `PatternRefused` if it is wrong, or needs what RE2 has not."""
+    if "\0" in text:
+        raise PatternRefused("holds a NUL, which no pattern of MongoDB may; write \\x00")
     return _Parser(text, frozenset(options)).pattern()
 
 
@@ -45,6 +47,7 @@ class _Parser:
         self._source = Source(text)
         self._flags = flags
         self._depth = 0
+        self._names: set[str] = set()
 
     def pattern(self) -> Item:
         item = self._choice()
@@ -79,7 +82,7 @@ class _Parser:
 
     def _repeated(self, item: Item, quantifier: "re.Match[str]") -> Repeat:
         if self._source.skip("+"):
-            raise self._source.refusal("has a possessive quantifier, which RE2 has not,")
+            raise self._source.refusal("has a possessive quantifier, which RE2 has not")
         self._source.skip("?")  # Who asks only whether there is a match does not see which one.
         sign, low, comma, high = quantifier.groups()
         if sign:
@@ -123,7 +126,7 @@ class _Parser:
 
     def _set(self) -> Set:
         if self._source.match(_POSIX_ALONE):
-            raise self._source.refusal("has a POSIX set that stands in no other brackets")
+            raise self._source.refusal("has a POSIX set or element that stands in no other brackets")
         return read_set(self._source, folded="i" in self._flags)
 
     def _group(self) -> list[Item]:
@@ -134,11 +137,20 @@ class _Parser:
         outer = self._flags
         if flags:
             self._flags = self._changed(flags)
-        elif not (self._source.match(_NAME) or self._source.skip("?|")):
+        elif not (self._named() or self._source.skip("?|")):
             self._refuse_special_groups()
         item = self._nested()
         self._flags = outer
         return [item]
+
+    def _named(self) -> bool:
+        name = self._source.match(_NAME)
+        if name is None:
+            return False
+        if name[1] in self._names:
+            raise self._source.refusal("gives two groups the same name")
+        self._names.add(name[1])
+        return True
 
     def _nested(self) -> Item:
         self._depth += 1
@@ -156,7 +168,7 @@ class _Parser:
     def _refuse_special_groups(self) -> None:
         for start, name in _REFUSED_GROUPS.items():
             if self._source.skip(start):
-                raise self._source.refusal(f"has {name}, which RE2 has not,")
+                raise self._source.refusal(f"has {name}, which RE2 has not")
         if self._source.skip("?"):
             raise self._source.refusal("has a kind of group that is not supported")
 
@@ -177,7 +189,7 @@ class _Parser:
                 return
 
 
-_POSIX_ALONE: Final = re.compile(r":\^?[a-z]*:\]")
+_POSIX_ALONE: Final = re.compile(r"([:.=])[^\]]*?\1\]")
 
 # White space to the option x, in the code and in Unicode's patterns.
 _IGNORED: Final = "\t\n\v\f\r \x85\u200e\u200f\u2028\u2029"

@@ -1,6 +1,7 @@
 """The patterns of `$regex`: whether a text has one, and what every text with it begins with."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import re2
@@ -16,6 +17,11 @@ MAX_COMPILED_BYTES: Final = 1024 * 1024
 the longest text costs."""
 
 
+# A query asks when it is read, and then for each part of the data; few queries run at once.
+_few_patterns = lru_cache(maxsize=64)
+
+
+@_few_patterns
 def compile_pattern(pattern: str, options: str) -> Callable[[str], bool]:
     """Return the test whether a pattern is found somewhere in a text.
 
@@ -30,6 +36,7 @@ def compile_pattern(pattern: str, options: str) -> Callable[[str], bool]:
     return is_found
 
 
+@_few_patterns
 def literal_prefix(pattern: str, options: str) -> str | None:
     """Return what every text with the pattern begins with; None if that is nothing, or the pattern may stand elsewhere.
 

@@ -1,7 +1,6 @@
 """The text of a pattern, read from left to right."""
 
 import re
-from collections.abc import Callable
 
 from xray_backend.query.regex.syntax import PatternRefused
 
@@ -54,11 +53,6 @@ class Source:
         start, self._at = self._at, len(self._text)
         return self._text[start:]
 
-    def skip_while(self, holds: Callable[[str], bool]) -> None:
-        """Read characters as long as they are of a kind."""
-        while not self.is_at_end and holds(self._text[self._at]):
-            self._at += 1
-
     def refusal(self, reason: str) -> PatternRefused:
-        """Return the error; the reason stands behind "has" or "is", and before where it was found."""
-        return PatternRefused(f"{reason} before its character {self._at + 1}" if self._at else reason)
+        """Return the error, which says how far the pattern was read."""
+        return PatternRefused(reason if self.is_at_end else f"{reason} (before character {self._at + 1})")

@@ -92,11 +92,11 @@ def _set(found: Set) -> str:
 def _assertion(assertion: Assertion, following: tuple[Item, ...]) -> str:
     if assertion.at == "last_line_end":
         if following:
-            raise PatternRefused("has a $ or \\Z that is not at its end, or at the end of a branch, but under option m")
+            raise PatternRefused("has a $ or \\Z with something behind it, which only a $ under the option m may have")
         # Nothing follows, so that the line's end may be part of the match.
         return r"\n?\z"
     if assertion.at == "line_start" and not sum(map(shortest, following)):
-        raise PatternRefused("has a ^ under option m that neither begins it nor is followed by a character")
+        raise PatternRefused("has a ^ under the option m that neither begins it nor has a character behind it")
     return _ASSERTIONS[assertion.at]
 
 
