@@ -12,6 +12,7 @@ import pytest
 from xray_backend.errors import Conflict, Unavailable
 from xray_backend.query.tree import And, Compare, Date, Exists, Not
 from xray_backend.store.base import (
+    UNCHANGED,
     ApiKey,
     DataRecord,
     EventBatch,
@@ -134,6 +135,26 @@ def test_a_project_belongs_to_its_owner_alone(store: Store) -> None:
     assert store.role("p1", "u1") == "owner"
     assert store.role("p1", "u2") is None
     assert store.role("nowhere", "u1") is None
+
+
+def test_a_project_is_renamed_and_its_retention_set_each_alone_or_together(opener: Opener) -> None:
+    store = opener()
+    store.create_project(Project("p1", "1" * 24, "One", 1, 1), "u1")
+    other = Project("p2", "2" * 24, "Two", 2, 2, retention_days=9)
+    store.create_project(other, "u1")
+    renamed = store.update_project("p1", name="Uno", retention_days=UNCHANGED)
+    assert renamed is not None
+    assert (renamed.name, renamed.retention_days, renamed.created_at_ms) == ("Uno", None, 1)
+    assert renamed.updated_at_ms > 1
+    limited = store.update_project("p1", name=None, retention_days=30)
+    assert limited is not None
+    assert (limited.name, limited.retention_days) == ("Uno", 30)
+    unlimited = store.update_project("p1", name="Eins", retention_days=None)
+    assert unlimited is not None
+    assert (unlimited.name, unlimited.retention_days) == ("Eins", None)
+    assert opener().project("p1") == unlimited
+    assert store.project("p2") == other
+    assert store.update_project("nowhere", name="x", retention_days=1) is None
 
 
 def api_key(key_id: str, project_id: str = "p", *, at: int = 1) -> ApiKey:

@@ -11,12 +11,14 @@ Rules for all methods:
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from enum import Enum
+from typing import Final, Literal, TypeAlias
 
 from xray_backend.query.cursor import Position, StepPosition
 from xray_backend.query.tree import Node
 
 __all__ = [
+    "UNCHANGED",
     "ApiKey",
     "Collection",
     "DataRecord",
@@ -30,6 +32,7 @@ __all__ = [
     "StepRecord",
     "Store",
     "TraceEvent",
+    "Unchanged",
     "User",
     "WriteResult",
 ]
@@ -59,6 +62,17 @@ class Project:
     name: str
     created_at_ms: int
     updated_at_ms: int
+    retention_days: int | None = None
+    """Traces that are older are deleted; None keeps them for ever."""
+
+
+class Unchanged(Enum):
+    """The type of `UNCHANGED`, which stands for a field that is left as it is where None is a value of its own."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 @dataclass(frozen=True)
@@ -205,6 +219,15 @@ class Store(ABC):
     @abstractmethod
     def project(self, project_id: str) -> Project | None:
         """Find a project."""
+
+    @abstractmethod
+    def update_project(
+        self, project_id: str, *, name: str | None, retention_days: int | Unchanged | None
+    ) -> Project | None:
+        """Rename a project (None: it keeps its name), set its retention, or both; None if there is no such project.
+
+        `updated_at_ms` moves to now, and never back.
+        """
 
     @abstractmethod
     def role(self, project_id: str, user_id: str) -> Literal["owner", "member"] | None:

@@ -1,18 +1,19 @@
 """Accounts, projects and who belongs to them."""
+# ruff: noqa: S608 - what is put together are our own column names; every value is bound
 
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
 from xray_backend.errors import Conflict
-from xray_backend.store.base import Project, User
+from xray_backend.store.base import Project, Unchanged, User
 from xray_backend.store.sqlite.readers import Readers
 from xray_backend.store.sqlite.writer import Writer
 
 __all__ = ["Accounts"]
 
 _USER = "SELECT user_id, email, name, password_hash FROM users"
-_PROJECT = "SELECT p.project_id, p.oid, p.name, p.created_at_ms, p.updated_at_ms FROM projects p"
+_PROJECT = "SELECT p.project_id, p.oid, p.name, p.created_at_ms, p.updated_at_ms, p.retention_days FROM projects p"
 
 
 class Accounts:
@@ -45,11 +46,12 @@ class Accounts:
 
     def create_project(self, project: Project, owner_id: str) -> None:
         """Insert the project and its owner."""
-        row = (project.project_id, project.object_id, project.name, project.created_at_ms, project.updated_at_ms)
+        times = (project.created_at_ms, project.updated_at_ms)
+        row = (project.project_id, project.object_id, project.name, *times, project.retention_days)
         member = (project.project_id, owner_id, "owner", self._clock())
 
         def insert(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT INTO projects VALUES (?, ?, ?, ?, ?)", row)
+            connection.execute("INSERT INTO projects VALUES (?, ?, ?, ?, ?, ?)", row)
             connection.execute("INSERT INTO project_members VALUES (?, ?, ?, ?)", member)
 
         self._writer.run(insert)
@@ -67,6 +69,26 @@ class Accounts:
         """Find a project."""
         row = self._readers.first(f"{_PROJECT} WHERE p.project_id = ?", (project_id,))
         return None if row is None else Project(*row)
+
+    def update_project(
+        self, project_id: str, *, name: str | None, retention_days: int | Unchanged | None
+    ) -> Project | None:
+        """Change the fields that are given, and return the project as it is then."""
+        changes: dict[str, object] = {} if name is None else {"name": name}
+        if not isinstance(retention_days, Unchanged):
+            changes["retention_days"] = retention_days
+        assignments = "".join(f"{column} = ?, " for column in changes)
+        parameters = (*changes.values(), self._clock(), project_id)
+
+        def update(connection: sqlite3.Connection) -> Project | None:
+            connection.execute(
+                f"UPDATE projects SET {assignments}updated_at_ms = max(updated_at_ms, ?) WHERE project_id = ?",
+                parameters,
+            )
+            row = connection.execute(f"{_PROJECT} WHERE p.project_id = ?", (project_id,)).fetchone()
+            return None if row is None else Project(*row)
+
+        return self._writer.run(update)
 
     def role(self, project_id: str, user_id: str) -> Literal["owner", "member"] | None:
         """Look up the user's membership."""

@@ -95,7 +95,11 @@ CREATE INDEX steps_pending ON steps (project_id, timestamp_ms, oid) WHERE pendin
 """
 """What runs now, among millions of steps; the index holds the running ones alone, and costs the others nothing."""
 
-MIGRATIONS: Final = (_FIRST, _PENDING)
+_RETENTION: Final = """
+ALTER TABLE projects ADD COLUMN retention_days INTEGER
+"""
+
+MIGRATIONS: Final = (_FIRST, _PENDING, _RETENTION)
 """The nth script (from 1) leads from version n - 1 to version n; none is ever changed once released."""
 
 

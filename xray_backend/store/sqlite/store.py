@@ -19,6 +19,7 @@ from xray_backend.store.base import (
     Project,
     StepPage,
     Store,
+    Unchanged,
     User,
     WriteResult,
 )
@@ -79,6 +80,11 @@ class SqliteStore(Store):
 
     def project(self, project_id: str) -> Project | None:
         return self._accounts.project(project_id)
+
+    def update_project(
+        self, project_id: str, *, name: str | None, retention_days: int | Unchanged | None
+    ) -> Project | None:
+        return self._accounts.update_project(project_id, name=name, retention_days=retention_days)
 
     def role(self, project_id: str, user_id: str) -> Literal["owner", "member"] | None:
         return self._accounts.role(project_id, user_id)
