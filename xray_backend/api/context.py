@@ -14,6 +14,7 @@ from xray_backend.auth.tokens import token_user
 from xray_backend.config import Config
 from xray_backend.ingest.limits import Limits
 from xray_backend.metrics import Metrics
+from xray_backend.services.members import Members
 from xray_backend.services.projects import Projects
 from xray_backend.services.readiness import Readiness
 from xray_backend.services.reading import Reading
@@ -49,6 +50,7 @@ class Services:
     api_keys: ApiKeys
     permissions: Permissions
     projects: Projects
+    members: Members
     recording: Recording
     sdk_drops: SdkDrops
     uploads: Uploads
