@@ -10,27 +10,40 @@ one key): that peer shows what the disk allows. Rounds are paired, so that a bus
 import argparse
 import json
 import os
-import signal
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 from sample_steps import make_steps
+from server_process import running_server
 
 BATCH = 100  # the SDK's own batch size
 CONNECTIONS = (1, 4)
 PEER = "SQLite alone"
-START_TIMEOUT_SECONDS = 60  # it takes two or three; a busy machine deserves patience
+
+
+@dataclass
+class Sent:
+    """What the server was sent."""
+
+    events: int = 0
+    size_bytes: int = 0
+
+    def counted(self, batches: Sequence[bytes]) -> Sequence[bytes]:
+        """Count the batches, and hand them on."""
+        self.events += len(batches) * BATCH
+        self.size_bytes += sum(map(len, batches))
+        return batches
 
 
 def main() -> int:
@@ -42,55 +55,28 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="xray-bench-") as folder:
         data_dir, peer = Path(folder, "server"), Path(folder, "peer.db")
-        with _server(data_dir) as (url, api_key):
-            speeds, sent_bytes = _measured(url, api_key, peer, options.rounds, options.events)
+        with running_server(data_dir) as server:
+            before = server.cpu_seconds()
+            speeds, sent = _measured(server.base_url, server.api_key, peer, options.rounds, options.events)
+            waiting = _rows_behind(data_dir)
+            spent = {name: seconds - before.get(name, 0) for name, seconds in server.cpu_seconds().items()}
         _print_speeds(speeds, options.rounds, options.events)
-        _print_sizes(data_dir, peer, sent_bytes)
+        _print_costs(spent, sent, waiting)
+        _print_sizes(data_dir, peer, sent)
     return 0
 
 
-@contextmanager
-def _server(data_dir: Path) -> Iterator[tuple[str, str]]:
-    """Run `xray-backend up` on a free port; its log stays in the data directory's neighbour."""
-    log = data_dir.with_suffix(".log")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("XRAY_")}
-    command = [sys.executable, "-c", "import sys; from xray_backend.cli import main; sys.exit(main())"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "up", "--port", "0", "--data-dir", str(data_dir)],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
-    try:
-        _wait_until_ready(process, log)
-        found = json.loads((data_dir / "credentials.json").read_text())
-        yield found["baseUrl"], found["apiKey"]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while "ready at" not in log.read_text():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise SystemExit(f"the server did not start:\n{log.read_text()}")
-        time.sleep(0.05)  # between two looks at the log
-
-
-def _measured(url: str, api_key: str, peer: Path, rounds: int, events: int) -> tuple[dict[str, list[float]], int]:
-    """Return events a second by way of storing, round by round, and the bytes that were sent to the server."""
+def _measured(url: str, api_key: str, peer: Path, rounds: int, events: int) -> tuple[dict[str, list[float]], Sent]:
+    """Return events a second by way of storing, round by round, and what was sent to the server."""
     speeds: dict[str, list[float]] = {name: [] for name in (*map(_name, CONNECTIONS), PEER)}
-    sent_bytes = 0
-    _post_all(url, api_key, _batches(BATCH, seed=0), 1)
+    sent = Sent()
+    _post_all(url, api_key, sent.counted(_batches(BATCH, seed=0)), 1)
     for number in range(1, rounds + 1):
         for count in CONNECTIONS:
-            batches = _batches(events, seed=number * 10 + count)
-            sent_bytes += sum(map(len, batches))
+            batches = sent.counted(_batches(events, seed=number * 10 + count))
             speeds[_name(count)].append(events / _post_all(url, api_key, batches, count))
         speeds[PEER].append(events / _insert_all(peer, list(make_steps(events, seed=number))))
-    return speeds, sent_bytes
+    return speeds, sent
 
 
 def _name(connections: int) -> str:
@@ -160,12 +146,24 @@ def _print_speeds(speeds: dict[str, list[float]], rounds: int, events: int) -> N
         print(f"{name:24}{statistics.median(found):9,.0f}{min(found):9,.0f}{max(found):9,.0f}{ratio:17.2f}")
 
 
-def _print_sizes(data_dir: Path, peer: Path, sent_bytes: int) -> None:
+def _rows_behind(data_dir: Path) -> int:
+    """Return how many steps the index does not hold yet."""
+    sql = "SELECT (SELECT max(seq) FROM steps) - indexed_to FROM index_progress WHERE collection = 'steps'"
+    with closing(sqlite3.connect(data_dir / "xray.db")) as connection:
+        rows: int = connection.execute(sql).fetchone()[0]
+    return rows
+
+
+def _print_costs(spent: Mapping[str, float], sent: Sent, waiting: int) -> None:
+    parts = ", ".join(f"{name} {seconds / sent.events * 1e6:.0f}" for name, seconds in sorted(spent.items()))
+    print(f"\nprocessor time of an event in microseconds: {parts}; at the end {waiting:,} rows waited for the index")
+
+
+def _print_sizes(data_dir: Path, peer: Path, sent: Sent) -> None:
     stored = sum(path.stat().st_size for path in data_dir.rglob("*") if path.is_file())
-    print(f"\nsent {sent_bytes / 1e6:.1f} MB of JSON, stored {stored / 1e6:.1f} MB after the server's end: ", end="")
-    print(
-        f"{stored / sent_bytes:.2f} bytes for each byte; SQLite alone {peer.stat().st_size / 1e6:.1f} MB for its share"
-    )
+    ratio = stored / sent.size_bytes
+    print(f"sent {sent.size_bytes / 1e6:.1f} MB of JSON, stored {stored / 1e6:.1f} MB after the server's end: ", end="")
+    print(f"{ratio:.2f} bytes for each byte; SQLite alone {peer.stat().st_size / 1e6:.1f} MB for its share")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from xray_backend.auth.rate_limits import RateLimits
 from xray_backend.auth.tokens import install_tokens
 from xray_backend.blobs.files import FileBlobStore
 from xray_backend.blobs.signing import UrlSigner
+from xray_backend.clock import SteadyClock
 from xray_backend.config import Config, path_of
 from xray_backend.ingest.bus import InlineBus
 from xray_backend.ingest.limits import Limits
@@ -38,6 +39,8 @@ from xray_backend.ingest.processor import Processor
 from xray_backend.metrics import Metrics
 from xray_backend.query.cursor import CursorCodec
 from xray_backend.query.limits import QueryLimits
+from xray_backend.services.deletion import Deletion
+from xray_backend.services.housekeeping import Housekeeper
 from xray_backend.services.members import Members
 from xray_backend.services.projects import Projects
 from xray_backend.services.readiness import Readiness
@@ -61,8 +64,13 @@ def create_app(config: Config) -> Flask:
     app.url_map.strict_slashes = False
     store = open_store(config)
     signer = UrlSigner(config.public_base_url, config.jwt_secret)
-    files = FileBlobStore(path_of(config.blobs_url, "file"), signer, max_blob_bytes=config.max_blob_bytes)
-    files.sweep()
+    files = FileBlobStore(
+        path_of(config.blobs_url, "file"),
+        signer,
+        store.recorded_data,
+        max_blob_bytes=config.max_blob_bytes,
+        abandoned_seconds=config.abandoned_seconds,
+    )
     services = _services(config, store, files, signer)
     operations.install_request_metrics(app, services.metrics)
     install_request_ids(app)
@@ -80,7 +88,9 @@ def create_app(config: Config) -> Flask:
 
 def open_store(config: Config) -> Store:
     """Open the database that the configuration names."""
-    return SqliteStore(path_of(config.store_url, "sqlite"), query_timeout_seconds=config.max_query_seconds)
+    return SqliteStore(
+        path_of(config.store_url, "sqlite"), clock=SteadyClock(), query_timeout_seconds=config.max_query_seconds
+    )
 
 
 def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSigner) -> Services:
@@ -103,19 +113,34 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
     processor = Processor(store, metrics)
     bus = InlineBus(processor.process)
     cursors = CursorCodec(config.jwt_secret.encode())
+    api_keys = ApiKeys(store)
+    housekeeper = Housekeeper(
+        store, files, metrics, config.data_dir / "housekeeping.lock", sweep_seconds=config.sweep_seconds
+    )
+
+    def start() -> None:
+        store.start()
+        housekeeper.start()
+
+    def close() -> None:
+        housekeeper.stop()
+        store.close()
+
     return Services(
         config=config,
         limits=limits,
         metrics=metrics,
-        close=store.close,
+        start=start,
+        close=close,
         accounts=Accounts(store, Passwords(), RateLimits(rates, store), registration_open=config.registration_open),
-        api_keys=ApiKeys(store),
+        api_keys=api_keys,
         permissions=Permissions(store),
         projects=Projects(store),
         members=Members(store),
         recording=Recording(bus, processor, limits, metrics),
         sdk_drops=SdkDrops(metrics),
-        uploads=Uploads(bus, processor, files, limits),
+        uploads=Uploads(bus, processor, store, files, limits),
+        deletion=Deletion(store, api_keys, housekeeper.wake),
         reading=Reading(store, files, signer, cursors),
         searching=Searching(store, cursors, QueryLimits()),
         readiness=Readiness({"the database": store.ping, "the queue": bus.ping, "the blob store": files.ping}),

@@ -69,6 +69,7 @@ def _serve(options: Mapping[str, object], *, local: bool) -> None:
         listener,
         create_app,
         on_fork=data_dir.let_go,
+        on_start=lambda app: services_of(app).start(),
         on_ready=lambda: print(f"X-Ray server ready at {config.public_base_url}", flush=True),
         on_exit=lambda app: services_of(app).close(),
     ).run()

@@ -1,9 +1,15 @@
 """Times: milliseconds since the epoch inside, ISO 8601 with milliseconds and `Z` in an answer."""
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 
-__all__ = ["iso", "now_ms"]
+__all__ = ["SteadyClock", "iso", "now_ms"]
+
+
+def _passed_ns() -> int:
+    """Return a time that only passes, where there is one also while the machine sleeps."""
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def now_ms() -> int:
@@ -16,3 +22,19 @@ def iso(ms: float) -> str:
     whole = int(ms // 1)
     at = datetime.fromtimestamp(whole // 1000, tz=timezone.utc)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{whole % 1000:03d}Z"
+
+
+class SteadyClock:
+    """Tells the time, but never more of it than has passed since the clock was made.
+
+    A wall clock that jumps ahead must not make everything too old at once. It follows one that is set back.
+    """
+
+    def __init__(self, wall_ms: Callable[[], int] = now_ms, passed_ns: Callable[[], int] = _passed_ns) -> None:
+        self._wall_ms = wall_ms
+        self._passed_ns = passed_ns
+        self._ahead_ms = wall_ms() - passed_ns() // 1_000_000
+
+    def __call__(self) -> int:
+        """Return the time in whole milliseconds since the Unix epoch."""
+        return min(self._wall_ms(), self._ahead_ms + self._passed_ns() // 1_000_000)

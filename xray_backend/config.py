@@ -51,6 +51,8 @@ class Config:
     max_depth: int = 50  # the wire contract's number
     max_presign_items: int = 1000  # as many as a batch may have events
     max_blob_bytes: int = 1024**3  # 1 GiB, on 2.4 Mbit/s, is as much as one PUT brings before its URL expires
+    sweep_seconds: int = 60 * 60  # what is too old or abandoned may stay an hour more; a sweep reads each blob's name
+    abandoned_seconds: int = 24 * 60 * 60  # a laptop that was closed in the evening goes on in the morning
     max_query_seconds: float = 10.0  # a person waits no longer; a query that needs more needs another filter
 
 
@@ -190,5 +192,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "max_depth": ("XRAY_MAX_DEPTH", _whole(1, 200)),
     "max_presign_items": ("XRAY_MAX_PRESIGN_ITEMS", _whole(1, 100_000)),
     "max_blob_bytes": ("XRAY_MAX_BLOB_BYTES", _whole(1, 2**40)),
+    "sweep_seconds": ("XRAY_SWEEP_SECONDS", _whole(1, 7 * 24 * 60 * 60)),
+    "abandoned_seconds": ("XRAY_ABANDONED_SECONDS", _whole(1, 365 * 24 * 60 * 60)),
     "max_query_seconds": ("XRAY_MAX_QUERY_SECONDS", _seconds),
 }

@@ -5,7 +5,7 @@ ApiError                       500  never raised itself
 ├── Unauthorized               401  no credentials, or wrong ones
 ├── Forbidden                  403  not yours (also when it does not exist)
 ├── NotFound                   404
-├── Conflict                   409  already there
+├── Conflict                   409  already there, or deleted for good
 ├── TooLarge                   413
 ├── UnsupportedMedia           415  wrong content type or encoding
 ├── TooManyRequests            429  with Retry-After
@@ -65,7 +65,7 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """It is there already."""
+    """It is there already, or was deleted for good."""
 
     status = 409
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 import uuid
 
 __all__ = ["is_valid_client_id", "is_valid_object_id", "new_object_id", "new_project_id"]
@@ -11,8 +12,11 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{24}")
 
 
 def new_object_id() -> str:
-    """Return 24 random hexadecimal digits, the `_id` of a document."""
-    return os.urandom(12).hex()
+    """Return the `_id` of a document: 24 hexadecimal digits, of which the first eight are the second of its making.
+
+    As in MongoDB's ObjectId, ids that are made one after the other lie close together in an index.
+    """
+    return f"{int(time.time()) & 0xFFFFFFFF:08x}{os.urandom(8).hex()}"
 
 
 def new_project_id() -> str:

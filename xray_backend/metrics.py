@@ -21,7 +21,7 @@ class Metrics:
         )
         self._documents = Counter(
             "xray_store_documents_total",
-            "Steps and data records that came to the store, by whether they were there already.",
+            "Steps and data records that came to the store, by whether they were there already, or were deleted.",
             ["outcome"],
             registry=self.registry,
         )
@@ -29,6 +29,12 @@ class Metrics:
             "xray_sdk_dropped_items_total",
             "Events and values that programs recorded and their SDK lost, by the reason that it gave.",
             ["reason"],
+            registry=self.registry,
+        )
+        self._removed = Counter(
+            "xray_removed_items_total",
+            "What was removed in the background, since it was deleted, too old or abandoned.",
+            ["kind"],
             registry=self.registry,
         )
         self._requests = Histogram(
@@ -49,10 +55,18 @@ class Metrics:
             self._events.labels("rejected").inc(events)
             self._rejected.labels(reason).inc(events)
 
-    def count_stored(self, *, new: int, repeated: int) -> None:
-        """Count documents that came to the store; of those that were there already, the first is kept."""
+    def count_stored(self, *, new: int, repeated: int, deleted: int) -> None:
+        """Count documents that came to the store; of those that were there already, the first is kept.
+
+        What came of a deleted trace is counted too, the trace's own events included, and is not kept.
+        """
         self._documents.labels("new").inc(new)
         self._documents.labels("repeated").inc(repeated)
+        self._documents.labels("deleted").inc(deleted)
+
+    def count_removed(self, kind: str, items: int) -> None:
+        """Count what was removed in the background; the kind is one of a few words."""
+        self._removed.labels(kind).inc(items)
 
     def count_sdk_dropped(self, reason: str, items: int) -> None:
         """Count what was lost before it came here; the reason is one of a few words."""

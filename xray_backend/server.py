@@ -66,6 +66,7 @@ class Server(BaseApplication):
         create_app: Callable[[Config], Flask],
         *,
         on_fork: Callable[[], None],
+        on_start: Callable[[Flask], None],
         on_ready: Callable[[], None],
         on_exit: Callable[[Flask], None],
     ) -> None:
@@ -73,6 +74,7 @@ class Server(BaseApplication):
         self._listener = listener
         self._create_app = create_app
         self._on_fork = on_fork
+        self._on_start = on_start
         self._on_ready = on_ready
         self._on_exit = on_exit
         super().__init__()
@@ -92,7 +94,7 @@ class Server(BaseApplication):
             "control_socket_disable": True,
             "forwarded_allow_ips": "",  # the application decides whom to believe
             "post_fork": lambda arbiter, worker: self._on_fork(),
-            "post_worker_init": lambda worker: self._ready(worker.age),
+            "post_worker_init": lambda worker: self._ready(worker),
             "worker_exit": lambda arbiter, worker: self._exited(worker),
         }
         for name, value in settings.items():
@@ -115,9 +117,10 @@ class Server(BaseApplication):
         """Serve until a signal says stop; does not return."""
         _Arbiter(self).run()
 
-    def _ready(self, worker_age: int) -> None:
+    def _ready(self, worker: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the worker too; the parent decides
-        if worker_age == 1:  # a worker that replaces a dead one says nothing
+        self._on_start(worker.wsgi)
+        if worker.age == 1:  # a worker that replaces a dead one says nothing
             self._on_ready()
 
     def _exited(self, worker: Any) -> None:

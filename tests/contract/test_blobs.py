@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests
@@ -12,11 +13,45 @@ from xray_backend.blobs.base import BlobStore, PartsUpload, UploadPart, UploadTe
 from xray_backend.blobs.files import FileBlobStore
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.errors import BadRequest, NotFound
+from xray_backend.store.base import DataRecord, EventBatch, Store
+from xray_backend.store.sqlite.store import SqliteStore
 
 MAX_BLOB_BYTES = 30_000_000
 LARGE_BYTES = 3_000_000
 PATH = "project-1/data-1"
-Opener = Callable[[], BlobStore]
+Opener = Callable[[], "AnnouncingFiles"]
+
+
+class AnnouncingFiles(FileBlobStore):
+    """Records each value before it gives out a URL for it, as the API does."""
+
+    def __init__(self, root: Path, signer: UrlSigner, records: Store) -> None:
+        super().__init__(root, signer, records.recorded_data, max_blob_bytes=MAX_BLOB_BYTES, abandoned_seconds=0)
+        self._records = records
+
+    def presign_put(self, data_path: str, terms: UploadTerms) -> str:
+        url = super().presign_put(data_path, terms)
+        self._record(data_path)
+        return url
+
+    def begin_upload(self, data_path: str, terms: UploadTerms) -> PartsUpload:
+        upload = super().begin_upload(data_path, terms)
+        self._record(data_path)
+        return upload
+
+    def forget(self, data_path: str) -> None:
+        """Delete the record, as deleting its trace does."""
+        project_id, _, data_id = data_path.partition("/")
+        self._records.delete_trace(project_id, data_id)
+        piece = self._records.next_deletion(100)
+        while piece is not None:
+            self._records.remove(piece, 100)
+            piece = self._records.next_deletion(100)
+
+    def _record(self, data_path: str) -> None:
+        project_id, _, data_id = data_path.partition("/")
+        record = DataRecord(data_id, data_id, "key", {}, None, None, None, None)
+        self._records.write(EventBatch(project_id, data=[record]))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +60,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opener]:
     data_dir = tmp_path_factory.mktemp("server")
     with Server(data_dir, XRAY_MAX_BLOB_BYTES=str(MAX_BLOB_BYTES)) as server:
         signer = UrlSigner(server.base_url, (data_dir / "jwt-secret").read_text())
-        yield lambda: FileBlobStore(data_dir / "blobs", signer, max_blob_bytes=MAX_BLOB_BYTES)
+        records = SqliteStore(data_dir / "xray.db")
+        yield lambda: AnnouncingFiles(data_dir / "blobs", signer, records)
+        records.close()
 
 
 @pytest.fixture(params=["files"])
@@ -119,6 +156,8 @@ def test_a_path_that_is_none_is_refused(blobs: BlobStore, data_path: str) -> Non
         blobs.presign_get(data_path, file_name="x", content_type=None)
     with pytest.raises(BadRequest):
         blobs.exists(data_path)
+    with pytest.raises(BadRequest):
+        blobs.delete([data_path])
     with pytest.raises(BadRequest):
         blobs.begin_upload(data_path, UploadTerms(size_bytes=1))
     with pytest.raises(BadRequest):
@@ -312,3 +351,56 @@ def test_a_parts_url_allows_this_part_of_this_length_alone(blobs: BlobStore) -> 
     for begun in (upload, other):
         resumed = blobs.resume_upload("project-1/urls", begun.upload_id, UploadTerms())
         assert [part.etag for part in resumed.parts] == [None, None, None]
+
+
+def test_what_is_deleted_is_gone_and_deleting_it_again_does_nothing(opener: Opener) -> None:
+    blobs = opener()
+    paths = [f"project-1/deleted-{number}" for number in range(3)]
+    for path in paths:
+        assert put(blobs.presign_put(path, UploadTerms()), b"x") == 200
+    assert blobs.delete([*paths[:2], "project-1/never", "nowhere/never"]) == 2
+    assert [opener().exists(path) for path in paths] == [False, False, True]
+    assert get(blobs, paths[0]).status_code == 404
+    assert blobs.delete(paths[:2]) == 0
+    assert blobs.delete([]) == 0
+
+
+def test_a_deleted_project_goes_in_pieces_and_no_other_with_it(opener: Opener) -> None:
+    blobs = opener()
+    for path in ("doomed/1", "doomed/2", "doomed/3", "doomed-not/1"):
+        assert put(blobs.presign_put(path, UploadTerms()), b"x") == 200
+    assert blobs.delete_project("doomed", 2) == (2, False)
+    assert blobs.delete_project("doomed", 2) == (1, True)
+    assert opener().delete_project("doomed", 2) == (0, True)
+    assert [blobs.exists(path) for path in ("doomed/1", "doomed/3", "doomed-not/1")] == [False, False, True]
+    with pytest.raises(BadRequest):
+        blobs.delete_project("..", 2)
+
+
+def test_urls_of_a_value_whose_record_is_gone_take_nothing_and_give_nothing(opener: Opener) -> None:
+    blobs = opener()
+    path = "project-1/forgotten"
+    to_put = blobs.presign_put(path, UploadTerms())
+    upload = begin(blobs, path, value(b"forgotten"))
+    assert put(to_put, b"before") == 200
+    etag = send(upload, upload.parts[0], value(b"forgotten"))
+    blobs.forget(path)
+    assert get(blobs, path).status_code == 404
+    assert put(to_put, b"after") == 409
+    assert put(upload.parts[1].presigned_url or "", piece(upload, value(b"forgotten"), 2)) == 409
+    with pytest.raises(NotFound):
+        blobs.complete_upload(path, upload.upload_id, {1: etag})
+    assert get(blobs, path).status_code == 404
+
+
+def test_a_sweep_leaves_what_has_a_record_and_removes_the_rest_with_its_uploads(opener: Opener) -> None:
+    blobs = opener()
+    kept, orphan = "project-1/swept-not", "project-1/swept"
+    for path in (kept, orphan):
+        assert put(blobs.presign_put(path, UploadTerms()), b"x") == 200
+    upload = begin(blobs, orphan, value(b"swept"))
+    blobs.forget(orphan)
+    assert sum(opener().sweep()) >= 2
+    assert (blobs.exists(kept), blobs.exists(orphan)) == (True, False)
+    with pytest.raises(NotFound):
+        blobs.resume_upload(orphan, upload.upload_id, UploadTerms())

@@ -1,15 +1,18 @@
 """What every store must do, whatever it is made of."""
 
+import itertools
 import json
 import random
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from xray_backend.errors import Conflict, NotFound, Unavailable
+from xray_backend.query.cursor import FieldPosition
+from xray_backend.query.sort import Sort
 from xray_backend.query.tree import And, Compare, Date, Exists, Not
 from xray_backend.store.base import (
     UNCHANGED,
@@ -27,6 +30,7 @@ from xray_backend.store.base import (
     User,
     WriteResult,
 )
+from xray_backend.store.sqlite.index.indexer import Indexer
 from xray_backend.store.sqlite.store import SqliteStore
 
 Opener = Callable[[], Store]
@@ -34,14 +38,37 @@ T0 = 1_700_000_000_000.0
 EVERYTHING = And(())
 
 
-@pytest.fixture(params=["sqlite"])
+class IndexedSqliteStore(SqliteStore):
+    """SQLite whose index holds every document as soon as it is written."""
+
+    _one_at_a_time = threading.Lock()
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._indexer = Indexer(path, least_rows=1)
+
+    def write(self, batch: EventBatch) -> WriteResult:
+        result = super().write(batch)
+        with self._one_at_a_time:
+            while self._indexer.run_once():
+                pass
+        return result
+
+    def close(self) -> None:
+        super().close()
+        self._indexer.close()
+
+
+STORES: dict[str, Callable[[Path], Store]] = {"sqlite": SqliteStore, "sqlite, indexed": IndexedSqliteStore}
+
+
+@pytest.fixture(params=STORES)
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """Opens the same store as often as it is called."""
-    assert request.param == "sqlite"
     opened: list[Store] = []
 
     def open_store() -> Store:
-        opened.append(SqliteStore(tmp_path / "store.db"))
+        opened.append(STORES[request.param](tmp_path / "store.db"))
         return opened[-1]
 
     yield open_store
@@ -536,6 +563,103 @@ def test_paging_gives_each_step_once_while_others_are_inserted(store: Store) -> 
     order = [(f["timestamp"], f["_id"]) for f in found]
     assert order == sorted(order, reverse=True)
     assert len(set(order)) == len(order)
+
+
+SORTED_VALUES: list[Any] = [
+    3, -1, 2.5, 2**53 + 1, 0, "b", "a", "", "ab" * 60 + "x", "ab" * 60 + "c", "ab" * 60, True, False, None,
+    {"k": 2}, {"k": 1}, {"j": "x"}, {}, "B", 10, 9, "10",
+]  # fmt: skip
+IN_ORDER: list[Any] = [
+    None, -1, 0, 2.5, 3, 9, 10, 2**53 + 1, "", "10", "B", "a", "ab" * 60, "ab" * 60 + "c", "ab" * 60 + "x", "b",
+    {}, {"k": 1}, {"k": 2}, {"j": "x"}, False, True,
+]  # fmt: skip
+"""Types in MongoDB's order: null, numbers, strings, objects (by type of the value, key, value), booleans."""
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_a_sorted_query_orders_types_and_values_as_mongodb_does(store: Store, direction: Literal[1, -1]) -> None:
+    for number, value in enumerate(SORTED_VALUES):
+        store.write(EventBatch("p", steps=[step(f"s{number}", metadata={"v": value})]))
+    store.write(EventBatch("p", steps=[step("missing", metadata={}), step("empty", metadata={"v": []})]))
+    sort = Sort(("metadata", "v"), direction)
+    found = pages(lambda after: store.query("steps", "p", EVERYTHING, sort=sort, limit=2, after=after))
+    values = [document["metadata"].get("v") for document in found]
+    expected = [[], None, *IN_ORDER]  # an empty array comes first; what is missing is null
+    assert values == (expected if direction == 1 else expected[::-1])
+
+
+def test_an_array_is_sorted_by_its_least_element_and_backwards_by_its_greatest(store: Store) -> None:
+    for name, value in [("a", [5, 1]), ("b", 3), ("c", [4, "x"]), ("d", [{"k": 1}, 2])]:
+        store.write(EventBatch("p", steps=[step(name, metadata={"v": value})]))
+    for direction, expected in ((1, "adbc"), (-1, "dcab")):
+        sort = Sort(("metadata", "v"), 1 if direction == 1 else -1)
+        page = store.query("steps", "p", EVERYTHING, sort=sort, limit=9, after=None)
+        assert "".join(json.loads(document)["stepId"] for document in page.documents) == expected
+
+
+SORTS = [
+    None,
+    Sort(("timestamp",), 1),
+    Sort(("timestamp",), -1),
+    Sort(("_id",), 1),
+    Sort(("_id",), -1),
+    Sort(("stepName",), 1),
+    Sort(("metadata", "few"), 1),
+    Sort(("metadata", "few"), -1),
+    Sort(("metadata", "score"), 1),
+    Sort(("metadata", "score"), -1),
+    Sort(("metadata", "mixed"), 1),
+    Sort(("metadata", "mixed"), -1),
+    Sort(("metadata", "nowhere"), 1),
+    Sort(("metadata", "deep", "v"), -1),
+]
+
+
+@pytest.mark.parametrize("sort", SORTS, ids=str)
+def test_rows_that_stay_come_once_each_in_every_order_while_others_are_inserted(
+    store: Store, sort: Sort | None
+) -> None:
+    chance = random.Random(7)
+
+    def random_step(name: str) -> StepRecord:
+        mixed = chance.choice([None, 1, 2.5, "x", "y" * 120 + chance.choice("ab"), {"k": chance.randint(0, 2)}, True])
+        metadata = {"few": chance.choice("ab"), "score": chance.random(), "deep": {"v": chance.choice([1, "1", None])}}
+        if mixed is not True or chance.random() < 0.5:
+            metadata["mixed"] = mixed
+        return step(name, at=T0 + chance.randint(0, 5), metadata=metadata, stepName=chance.choice("abc"))
+
+    store.write(EventBatch("p", steps=[random_step(f"stays-{number}") for number in range(40)]))
+    inserted = itertools.count()
+
+    def insert() -> None:
+        store.write(EventBatch("p", steps=[random_step(f"new-{next(inserted)}") for _ in range(3)]))
+
+    found = pages(lambda after: store.query("steps", "p", EVERYTHING, sort=sort, limit=3, after=after), between=insert)
+    stayed = [document["stepId"] for document in found if document["stepId"].startswith("stays")]
+    assert sorted(stayed) == sorted(f"stays-{number}" for number in range(40))
+    assert len({document["stepId"] for document in found}) == len(found)
+
+
+def test_traces_are_sorted_by_the_time_they_ended_those_that_run_first(store: Store) -> None:
+    for number, name in enumerate(["late", "early", "running"]):
+        store.write(EventBatch("p", traces=[start(name, at=T0 + number)]))
+    store.write(EventBatch("p", traces=[success("late", at=T0 + 90), success("early", at=T0 + 10)]))
+    page = store.query("traces", "p", EVERYTHING, sort=Sort(("endedAt",), 1), limit=9, after=None)
+    assert [json.loads(document)["traceId"] for document in page.documents] == ["running", "early", "late"]
+    following = store.query("traces", "p", EVERYTHING, sort=Sort(("endedAt",), 1), limit=2, after=None).next_position
+    assert isinstance(following, FieldPosition)
+    rest = store.query("traces", "p", EVERYTHING, sort=Sort(("endedAt",), 1), limit=2, after=following)
+    assert [json.loads(document)["traceId"] for document in rest.documents] == ["late"]
+
+
+def test_a_count_is_of_all_that_match_whatever_the_page(store: Store) -> None:
+    store.write(EventBatch("p", steps=[step(f"s{n}", metadata={"n": n, "tags": [n, n]}) for n in range(30)]))
+    store.write(EventBatch("q", steps=[step("other", metadata={"n": 1})]))
+    assert store.count("steps", "p", EVERYTHING) == 30
+    assert store.count("steps", "p", Compare(("metadata", "n"), "gte", 10)) == 20
+    assert store.count("steps", "p", Compare(("metadata", "tags"), "lt", 3)) == 3
+    assert store.count("steps", "p", Compare(("metadata", "nowhere"), "eq", 1)) == 0
+    assert store.count("traces", "p", EVERYTHING) == 1
 
 
 def test_a_query_finds_what_its_condition_says(store: Store) -> None:

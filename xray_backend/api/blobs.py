@@ -1,17 +1,14 @@
 """Captured values that come and go by themselves, through URLs that this server signed."""
 
-from collections.abc import Iterator
-from typing import IO
-
 from flask import Blueprint, Response, request
 
 from xray_backend.api import parameters
 from xray_backend.api.answers import answer
 from xray_backend.api.described import described
+from xray_backend.api.ranges import RANGE_PARAMETERS, send_bytes
 from xray_backend.api.request_body import BodyStream
 from xray_backend.blobs.disposition import headers_for
 from xray_backend.blobs.files import FileBlobStore
-from xray_backend.blobs.part_writer import CHUNK_BYTES
 
 __all__ = ["make_blueprint"]
 
@@ -21,7 +18,7 @@ def make_blueprint(files: FileBlobStore, max_blob_bytes: int) -> Blueprint:
     blueprint = Blueprint("blobs", __name__, url_prefix="/blobs/<project_id>/<data_id>")
 
     @blueprint.put("")
-    @described({"success": bool}, body="application/octet-stream", credentials="signature", errors=(413, 503))
+    @described({"success": bool}, body="application/octet-stream", credentials="signature", errors=(409, 413, 503))
     def put_blob(project_id: str, data_id: str) -> Response:
         """Store a value; it is on disk when the answer comes."""
         content_type = request.headers.get("Content-Type")
@@ -30,7 +27,7 @@ def make_blueprint(files: FileBlobStore, max_blob_bytes: int) -> Blueprint:
         return answer({"success": True})
 
     @blueprint.put("/parts/<part_number>")
-    @described({"success": bool}, body="application/octet-stream", credentials="signature", errors=(404, 413, 503))
+    @described({"success": bool}, body="application/octet-stream", credentials="signature", errors=(404, 409, 413, 503))
     def put_part(project_id: str, data_id: str, part_number: str) -> Response:
         """Store one part of a value; it is on disk when the answer comes, whose ETag header completing it asks for."""
         body = BodyStream(max_blob_bytes)
@@ -40,18 +37,17 @@ def make_blueprint(files: FileBlobStore, max_blob_bytes: int) -> Blueprint:
         return response
 
     @blueprint.get("")
-    @described("application/octet-stream", credentials="signature", errors=(404, 503))
+    @described(
+        "application/octet-stream",
+        credentials="signature",
+        parameters=RANGE_PARAMETERS,
+        is_ranged=True,
+        errors=(404, 416, 503),
+    )
     def get_blob(project_id: str, data_id: str) -> Response:
-        """Give a value back; what a browser might run is a download."""
-        file, size_bytes, terms = files.get(f"{project_id}/{data_id}", parameters.signed())
-        response = Response(_chunks(file), headers=headers_for(terms.get("type"), terms.get("name", data_id)))
-        response.call_on_close(file.close)
-        response.content_length = size_bytes
-        return response
+        """Give a value back, or a range of its bytes; what a browser might run is a download."""
+        blob = files.get(f"{project_id}/{data_id}", parameters.signed())
+        headers = headers_for(blob.terms.get("type"), blob.terms.get("name", data_id))
+        return send_bytes(blob.file, blob.size_bytes, blob.etag, headers)
 
     return blueprint
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK_BYTES):
-        yield chunk

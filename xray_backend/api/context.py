@@ -14,6 +14,7 @@ from xray_backend.auth.tokens import token_user
 from xray_backend.config import Config
 from xray_backend.ingest.limits import Limits
 from xray_backend.metrics import Metrics
+from xray_backend.services.deletion import Deletion
 from xray_backend.services.members import Members
 from xray_backend.services.projects import Projects
 from xray_backend.services.readiness import Readiness
@@ -57,6 +58,10 @@ class Services:
     reading: Reading
     searching: Searching
     readiness: Readiness
+    deletion: Deletion
+    start: Callable[[], None]
+    """Begins the work in the background; called once, after the last fork."""
+
     close: Callable[[], None]
 
 

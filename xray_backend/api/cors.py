@@ -8,8 +8,10 @@ __all__ = ["install_cors"]
 
 _HEADERS = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
-    "Access-Control-Allow-Headers": "Authorization, Content-Encoding, Content-Type, X-Api-Key, X-Request-Id",
-    "Access-Control-Expose-Headers": "Retry-After, X-Request-Id",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Content-Encoding, Content-Type, If-Range, Range, X-Api-Key, X-Request-Id"
+    ),
+    "Access-Control-Expose-Headers": "Accept-Ranges, Content-Range, ETag, Retry-After, X-Request-Id",
     "Access-Control-Max-Age": "600",  # ten minutes, as long as the strictest browser remembers
 }
 

@@ -1,5 +1,7 @@
 """Captured values: where each is found, and those that came inside their events."""
 
+import hashlib
+import io
 from typing import Any
 
 from flask import Blueprint, Response
@@ -8,6 +10,7 @@ from xray_backend.api import parameters
 from xray_backend.api.answers import answer
 from xray_backend.api.context import require_member, services
 from xray_backend.api.described import described
+from xray_backend.api.ranges import RANGE_PARAMETERS, send_bytes
 from xray_backend.blobs.disposition import headers_for
 
 __all__ = ["blueprint"]
@@ -45,8 +48,12 @@ def get_data(project_id: str, trace_id: str, data_id: str) -> Response:
 
 
 @blueprint.get("/content/<project_id>/<trace_id>/<data_id>")
-@described("application/octet-stream", credentials="signature", errors=(404,))
+@described(
+    "application/octet-stream", credentials="signature", parameters=RANGE_PARAMETERS, is_ranged=True, errors=(404, 416)
+)
 def get_content(project_id: str, trace_id: str, data_id: str) -> Response:
-    """Give back a value that came inside its event."""
+    """Give back a value that came inside its event, or a range of its bytes."""
     found = services().reading.content(project_id, trace_id, data_id, parameters.signed())
-    return Response(found.content, headers=headers_for(found.content_type, found.file_name))
+    etag = f'"{hashlib.sha256(found.content).hexdigest()}"'
+    headers = headers_for(found.content_type, found.file_name)
+    return send_bytes(io.BytesIO(found.content), len(found.content), etag, headers)

@@ -35,6 +35,9 @@ class Description:
     errors: tuple[int, ...] = ()
     """Statuses beside those that follow from the body and the credentials."""
 
+    is_ranged: bool = False
+    """A range of the bytes may be asked for, and comes with status 206."""
+
 
 def described(
     answer: Mapping[str, Any] | str,
@@ -43,9 +46,10 @@ def described(
     credentials: Credentials = None,
     parameters: Mapping[str, Parameter] | None = None,
     errors: tuple[int, ...] = (),
+    is_ranged: bool = False,
 ) -> Callable[[View], View]:
     """Describe the view below."""
-    description = Description(answer, body, credentials, parameters, errors)
+    description = Description(answer, body, credentials, parameters, errors, is_ranged)
 
     def attach(view: View) -> View:
         setattr(view, _ATTRIBUTE, description)

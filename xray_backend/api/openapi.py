@@ -21,9 +21,10 @@ _REFUSALS = {
     401: "There are no credentials, or wrong ones.",
     403: "Not yours; the same whether it exists or not.",
     404: "It is not there.",
-    409: "It is there already.",
+    409: "It is there already, or was deleted for good.",
     413: "More than the limits allow.",
     415: "The body has a type or an encoding that is not taken.",
+    416: "The range has none of the bytes.",
     429: "Too many attempts.",
     503: "A part of the server is away, or the question took too long; the same request may be repeated.",
 }
@@ -125,6 +126,8 @@ def _described(operation: _Operation, schema_of: Callable[[Any], Mapping[str, An
         "parameters": [*_path_parameters(operation.path), *_other_parameters(description)],
         "responses": {"200": {"description": "Done.", "content": _content(operation.answer_type, schema_of)}},
     }
+    if description.is_ranged:
+        document["responses"]["206"] = document["responses"]["200"] | {"description": "The range that was asked for."}
     if description.body is not None:
         document["requestBody"] = {"required": True, "content": _content(description.body, schema_of)}
     for status in _statuses(description):

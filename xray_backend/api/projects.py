@@ -99,6 +99,15 @@ def _with_settings(project: Project) -> ProjectSettingsView:
     return ProjectSettingsView(**msgspec.structs.asdict(_shown(project)), retention_days=project.retention_days)
 
 
+@blueprint.delete("/<project_id>")
+@described({"success": bool}, credentials="token", errors=(403, 404))
+def delete_project(project_id: str) -> Response:
+    """Delete a project with all its data, blobs and keys, for good."""
+    require_owner(project_id)
+    services().deletion.project(project_id)
+    return answer({"success": True})
+
+
 def _shown(project: Project) -> ProjectView:
     return ProjectView(
         project_id=project.project_id,

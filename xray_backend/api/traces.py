@@ -5,7 +5,7 @@ from msgspec import Raw
 
 from xray_backend.api import parameters
 from xray_backend.api.answers import answer
-from xray_backend.api.context import require_member, services
+from xray_backend.api.context import require_member, require_owner, services
 from xray_backend.api.described import Parameter, described
 from xray_backend.api.documents import DataDocument, StepDocument, TraceDocument
 
@@ -63,3 +63,12 @@ def get_trace(project_id: str, trace_id: str) -> Response:
             "nextCursor": view.next_cursor,
         }
     )
+
+
+@blueprint.delete("/<trace_id>")
+@described({"success": bool}, credentials="token", errors=(403, 404))
+def delete_trace(project_id: str, trace_id: str) -> Response:
+    """Delete a trace with its steps, data and blobs, for good: also when its events come again."""
+    require_owner(project_id)
+    services().deletion.trace(project_id, trace_id)
+    return answer({"success": True})

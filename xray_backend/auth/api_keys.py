@@ -69,9 +69,11 @@ class ApiKeys:
         """Revoke a key, here at once. Raises `NotFound` if the project has none of that id."""
         if not self._store.revoke_key(project_id, key_id):
             raise NotFound("This project has no such key.")
-        with self._lock:
-            for key_hash in [h for h, (owner, _) in self._remembered.items() if owner.key_id == key_id]:
-                del self._remembered[key_hash]
+        self._forget(lambda owner: owner.key_id == key_id)
+
+    def forget_project(self, project_id: str) -> None:
+        """Stop believing the keys of a project that was deleted, here at once."""
+        self._forget(lambda owner: owner.project_id == project_id)
 
     def owner(self, key: str | None) -> KeyOwner:
         """Tell what a key stands for. Raises `Unauthorized` if it is missing, unknown or revoked."""
@@ -81,6 +83,11 @@ class ApiKeys:
         if owner is None:
             raise Unauthorized("The API key is unknown or revoked.")
         return owner
+
+    def _forget(self, is_meant: Callable[[KeyOwner], bool]) -> None:
+        with self._lock:
+            for key_hash in [h for h, (owner, _) in self._remembered.items() if is_meant(owner)]:
+                del self._remembered[key_hash]
 
     def _owner_by_hash(self, key_hash: str) -> KeyOwner | None:
         now = self._monotonic()

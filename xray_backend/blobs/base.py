@@ -1,10 +1,14 @@
 """The port to the blob store. Every implementation passes `tests/contract/test_blobs.py`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-__all__ = ["BlobStore", "PartsUpload", "UploadPart", "UploadTerms"]
+__all__ = ["BlobStore", "PartsUpload", "Recorded", "UploadPart", "UploadTerms"]
+
+Recorded: TypeAlias = Callable[[str, Sequence[str]], Collection[str]]
+"""Tells which of a project's data ids have a record; what has none was deleted, and its bytes are not kept."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class PartsUpload:
 class BlobStore(ABC):
     """Bytes by `{projectId}/{dataId}`, written and read by clients through signed URLs.
 
+    A value is recorded before its URL is given out. Once its record is gone, no URL of it takes bytes or gives them.
     Each method raises `BadRequest` if the data path is none.
     """
 
@@ -74,6 +79,26 @@ class BlobStore(ABC):
         for a day at least. Raises `BadRequest` if a part is missing or another one is there than is named, or if the
         whole is not what was announced: then the upload is gone. Raises `NotFound` if this data path has no such
         upload, `Unavailable` if the store is away or a part is still arriving.
+        """
+
+    @abstractmethod
+    def delete(self, data_paths: Sequence[str]) -> int:
+        """Remove blobs; returns how many there were. May block; durable on return; idempotent.
+
+        Raises `Unavailable` if the store is away.
+        """
+
+    @abstractmethod
+    def delete_project(self, project_id: str, limit: int) -> tuple[int, bool]:
+        """Remove at most `limit` blobs of a project. Returns how many, and whether none is left. As `delete`."""
+
+    @abstractmethod
+    def sweep(self) -> Iterator[int]:
+        """Remove what uploads left behind that nobody goes on with, and blobs that have no record.
+
+        Both only when they have not changed for as long as the store was told. Works as the iterator is read, which
+        tells after each small piece how many blobs and uploads went; may be given up between two. What cannot be
+        removed waits for the next time.
         """
 
     @abstractmethod

@@ -4,33 +4,68 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from xray_backend.blobs.base import BlobStore, PartsUpload, UploadTerms
-from xray_backend.blobs.folders import disk_errors, make_folder, open_folder, private, take_name
-from xray_backend.blobs.part_uploads import PartUploads
+from xray_backend.blobs.base import BlobStore, PartsUpload, Recorded, UploadTerms
+from xray_backend.blobs.folders import (
+    disk_errors,
+    empty_folder,
+    make_folder,
+    open_folder,
+    private,
+    remove_files,
+    take_name,
+)
+from xray_backend.blobs.orphans import Orphans
+from xray_backend.blobs.part_uploads import WAS_DELETED, PartUploads
 from xray_backend.blobs.part_writer import CHUNK_BYTES, Readable
 from xray_backend.blobs.signing import UrlSigner
-from xray_backend.errors import BadRequest, NotFound, TooLarge
+from xray_backend.errors import BadRequest, Conflict, NotFound, TooLarge
 from xray_backend.ids import is_valid_client_id
 
-__all__ = ["FileBlobStore"]
+__all__ = ["FileBlobStore", "OpenBlob"]
 
-ABANDONED_SECONDS = 60 * 60  # as long as a URL lives: nobody goes on with an upload that was still for so long
+ABANDONED_SECONDS = 24 * 60 * 60  # a laptop that was closed in the evening goes on in the morning
 _INCOMING = ".incoming"  # no id begins with a dot, so no project has this name
+
+
+@dataclass(frozen=True)
+class OpenBlob:
+    """A blob that is being read."""
+
+    file: IO[bytes]
+    size_bytes: int
+    etag: str
+    """Stands for these bytes: others that take their place have another."""
+
+    terms: Mapping[str, str]
+    """What the URL signed: `name`, `type`."""
 
 
 class FileBlobStore(BlobStore):
     """Keeps blobs whole: an upload is written beside, checked, synchronised, and then takes its name at once."""
 
-    def __init__(self, root: Path, signer: UrlSigner, *, max_blob_bytes: int) -> None:
+    def __init__(
+        self,
+        root: Path,
+        signer: UrlSigner,
+        recorded: Recorded,
+        *,
+        max_blob_bytes: int,
+        abandoned_seconds: float = ABANDONED_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._root = root
         self._signer = signer
+        self._recorded = recorded
         self._max_blob_bytes = max_blob_bytes
-        self._uploads = PartUploads(root, signer)
+        self._abandoned_seconds = abandoned_seconds
+        self._clock = clock
+        self._uploads = PartUploads(root, signer, self._is_recorded)
 
     def presign_put(self, data_path: str, terms: UploadTerms) -> str:
         """Return a URL for one PUT."""
@@ -49,8 +84,8 @@ class FileBlobStore(BlobStore):
     def put(self, data_path: str, arguments: Mapping[str, str], content_type: str | None, body: Readable) -> None:
         """Store what a signed PUT brings; the file is whole and on disk on return, or not there.
 
-        Raises `Forbidden` if the URL does not allow it, `BadRequest` if the bytes are not those that were announced,
-        `TooLarge` if there are too many, `Unavailable` if they cannot be kept.
+        Raises `Forbidden` if the URL does not allow it, `Conflict` if the value was deleted, `BadRequest` if the bytes
+        are not those that were announced, `TooLarge` if there are too many, `Unavailable` if they cannot be kept.
         """
         signed = self._signer.check("PUT", f"/blobs/{data_path}", arguments)
         terms = UploadTerms(
@@ -60,19 +95,27 @@ class FileBlobStore(BlobStore):
         )
         if terms.content_type is not None and content_type != terms.content_type:
             raise BadRequest(f"The content type must be {terms.content_type}, as it was announced.")
+        if not self._is_recorded(data_path):
+            raise Conflict(WAS_DELETED)
         with disk_errors():
             self._receive(_checked(data_path), body, terms)
+        if self._was_deleted_meanwhile(data_path):
+            raise Conflict(WAS_DELETED)
 
-    def get(self, data_path: str, arguments: Mapping[str, str]) -> tuple[IO[bytes], int, dict[str, str]]:
-        """Open what a signed GET names: the file, its size, the signed terms (`name`, `type`).
+    def get(self, data_path: str, arguments: Mapping[str, str]) -> OpenBlob:
+        """Open what a signed GET names.
 
-        Raises `Forbidden` if the URL does not allow it, `NotFound` if the bytes have not come.
+        Raises `Forbidden` if the URL does not allow it, `NotFound` if the bytes have not come, or were deleted.
         """
         signed = self._signer.check("GET", f"/blobs/{data_path}", arguments)
+        if not self._is_recorded(data_path):
+            raise NotFound("This value was deleted.")
         file = self._open(data_path)
         if file is None:
             raise NotFound("The bytes of this value have not been uploaded.")
-        return file, os.fstat(file.fileno()).st_size, signed
+        status = os.fstat(file.fileno())
+        etag = f'"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"'  # each upload is a new file
+        return OpenBlob(file, status.st_size, etag, signed)
 
     def begin_upload(self, data_path: str, terms: UploadTerms) -> PartsUpload:
         """Begin an upload in parts."""
@@ -89,6 +132,23 @@ class FileBlobStore(BlobStore):
     def complete_upload(self, data_path: str, upload_id: str, etags: Mapping[int, str]) -> None:
         """Put the parts together."""
         self._uploads.complete(_checked(data_path), upload_id, etags)
+        if self._was_deleted_meanwhile(data_path):
+            raise NotFound(WAS_DELETED)
+
+    def delete(self, data_paths: Sequence[str]) -> int:
+        """Remove files, and make that durable once for each project."""
+        by_project: dict[str, list[str]] = {}
+        for data_path in data_paths:
+            project_id, _, data_id = _checked(data_path).partition("/")
+            by_project.setdefault(project_id, []).append(data_id)
+        with disk_errors():
+            return sum(remove_files(self._root / project_id, names) for project_id, names in by_project.items())
+
+    def delete_project(self, project_id: str, limit: int) -> tuple[int, bool]:
+        """Remove files, and the folder when it is empty."""
+        _checked(f"{project_id}/x")
+        with disk_errors():
+            return empty_folder(self._root / project_id, limit)
 
     def exists(self, data_path: str) -> bool:
         """Tell whether the file is there."""
@@ -97,19 +157,36 @@ class FileBlobStore(BlobStore):
             file.close()
         return file is not None
 
-    def sweep(self) -> None:
-        """Remove what uploads left behind whose process was killed; what cannot be removed waits for the next time."""
-        with suppress(OSError):  # another process sweeps, or the store is away
-            for part in (self._root / _INCOMING).iterdir():
-                if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
-                    part.unlink()
-        self._uploads.sweep()
+    def sweep(self) -> Iterator[int]:
+        """Remove what is abandoned: beside the blobs, in parts, and without a record."""
+        still_since_seconds = self._clock() - self._abandoned_seconds
+        with suppress(OSError):  # the disk is away, or does not let go of something; the next sweep goes on
+            incoming = self._incoming()
+            yield sum(_remove_if_still(path, still_since_seconds) for path in incoming.iterdir())
+            yield from self._uploads.sweep(still_since_seconds)
+            yield from self._orphans().sweep(still_since_seconds)
 
     def ping(self) -> None:
         """Return if files can be written."""
         with disk_errors():
             if not os.access(self._incoming(), os.W_OK | os.X_OK):
                 raise PermissionError(_INCOMING)
+
+    def _is_recorded(self, data_path: str) -> bool:
+        project_id, _, data_id = _checked(data_path).partition("/")
+        return data_id in self._recorded(project_id, [data_id])
+
+    def _was_deleted_meanwhile(self, data_path: str) -> bool:
+        """Tell whether the record went while the bytes came: whoever deleted it did not find these, so they go here."""
+        if self._is_recorded(data_path):
+            return False
+        project_id, _, data_id = data_path.partition("/")
+        with disk_errors(), suppress(FileNotFoundError):
+            return self._orphans().remove(project_id, data_id)
+        return True
+
+    def _orphans(self) -> Orphans:
+        return Orphans(self._root, self._incoming(), self._recorded)
 
     def _incoming(self) -> Path:
         return make_folder(self._root / _INCOMING)
@@ -156,6 +233,14 @@ class FileBlobStore(BlobStore):
                 return None
             finally:
                 os.close(folder)
+
+
+def _remove_if_still(path: Path, since_seconds: float) -> bool:
+    with suppress(FileNotFoundError):  # its upload is done
+        if path.stat().st_mtime < since_seconds:
+            path.unlink()
+            return True
+    return False
 
 
 def _checked(data_path: str) -> str:

@@ -1,9 +1,11 @@
 """Folders and files on disk that are the owner's alone, opened themselves and never through a symbolic link."""
 
+import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from xray_backend.errors import Unavailable
@@ -11,9 +13,11 @@ from xray_backend.errors import Unavailable
 __all__ = [
     "confirm_name",
     "disk_errors",
+    "empty_folder",
     "make_folder",
     "open_folder",
     "private",
+    "remove_files",
     "synchronise",
     "take_name",
     "write_whole",
@@ -88,3 +92,46 @@ def confirm_name(root: Path, data_path: str) -> None:
     """Make durable that a file took its name."""
     synchronise(root / data_path.partition("/")[0])
     synchronise(root)  # the project's folder itself may be new
+
+
+def remove_files(folder: Path, names: Iterable[str]) -> int:
+    """Remove files; durable on return. Returns how many there were."""
+    try:
+        descriptor = open_folder(folder)
+    except FileNotFoundError:
+        return 0
+    try:
+        removed = sum(_remove_file(descriptor, name) for name in names)
+        if removed:
+            os.fsync(descriptor)
+        return removed
+    finally:
+        os.close(descriptor)
+
+
+def empty_folder(folder: Path, limit: int) -> tuple[int, bool]:
+    """Remove at most so many files, and the folder with the last. Returns how many, and whether the folder is gone."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in islice(entries, limit)]
+    except FileNotFoundError:
+        return 0, True
+    removed = remove_files(folder, names)
+    if len(names) == limit:
+        return removed, False
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+        return removed, False  # a file came meanwhile
+    synchronise(folder.parent)
+    return removed, True
+
+
+def _remove_file(folder: int, name: str) -> bool:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    return True

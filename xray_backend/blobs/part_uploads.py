@@ -1,6 +1,5 @@
 """Uploads in parts to this server: begun, gone on with after any interruption, checked and completed."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,12 +11,11 @@ from xray_backend.blobs.part_plan import plan_parts
 from xray_backend.blobs.part_writer import PartWriter, Readable
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.blobs.upload_folder import Announced, UploadFolder
-from xray_backend.errors import BadRequest, NotFound, Unavailable
+from xray_backend.errors import BadRequest, Conflict, NotFound, Unavailable
 
-__all__ = ["PartUploads"]
+__all__ = ["WAS_DELETED", "PartUploads"]
 
-ABANDONED_SECONDS = 24 * 60 * 60  # a laptop that was closed in the evening goes on in the morning
-SWEEP_SECONDS = 60 * 60  # a server that is never restarted keeps what was abandoned for an hour more at most
+WAS_DELETED = "This value was deleted; its bytes are not stored again."
 _UPLOADS = ".uploads"  # no id begins with a dot, so no project has this name
 _UNKNOWN = "This value has no such upload that could go on; begin a new one, without `uploadId`."
 _IN_USE = "A part of this upload is still arriving, or it is being completed; try again."
@@ -26,19 +24,16 @@ _IN_USE = "A part of this upload is still arriving, or it is being completed; tr
 class PartUploads:
     """Keeps all that it knows on disk, so that any process of the server goes on where another ended."""
 
-    def __init__(self, root: Path, signer: UrlSigner, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, root: Path, signer: UrlSigner, is_recorded: Callable[[str], bool]) -> None:
         self._root = root
         self._uploads = root / _UPLOADS
         self._signer = signer
-        self._clock = clock
-        self._swept_at_seconds = clock()
+        self._is_recorded = is_recorded
 
     def begin(self, data_path: str, terms: UploadTerms) -> PartsUpload:
         """Begin another upload, which has nothing to do with those before."""
         if not terms.size_bytes:
             raise BadRequest("An upload in parts needs `sizeBytes`.")
-        if self._clock() - self._swept_at_seconds > SWEEP_SECONDS:
-            self.sweep()
         announced = Announced(data_path, terms.sha256, plan_parts(terms.size_bytes))
         with disk_errors():
             folder = UploadFolder.make(self._uploads, announced)
@@ -60,17 +55,21 @@ class PartUploads:
     def put(self, data_path: str, part_number: str, arguments: Mapping[str, str], body: Readable) -> str:
         """Store the part that a signed PUT brings; durable on return. Returns its ETag.
 
-        Raises `Forbidden` if the URL does not allow it, `NotFound` if the upload is completed or gone, `BadRequest` if
-        the body has another length, `Unavailable` if it cannot be kept.
+        Raises `Forbidden` if the URL does not allow it, `NotFound` if the upload is completed or gone, `Conflict` if
+        the value was deleted, `BadRequest` if the body has another length, `Unavailable` if it cannot be kept.
         """
         signed = self._signer.check("PUT", _part_path(data_path, part_number), arguments)
         folder = self._found(data_path, signed["uploadId"])
+        if not self._is_recorded(data_path):
+            raise Conflict(WAS_DELETED)
         with _while_it_is_there(), folder.opened(alone=False) as file:
             return PartWriter(folder, file, int(part_number)).write(body)
 
     def complete(self, data_path: str, upload_id: str, etags: Mapping[int, str]) -> None:
         """Check the parts and the whole, and give the bytes their name."""
         folder = self._found(data_path, upload_id)
+        if not self._is_recorded(data_path):
+            raise NotFound(_UNKNOWN)
         with _while_it_is_there():
             try:
                 self._complete(folder, etags)
@@ -79,11 +78,22 @@ class PartUploads:
                     raise
                 confirm_name(self._root, folder.announced.data_path)
 
-    def sweep(self) -> None:
-        """Remove what nobody goes on with; what cannot be removed waits for the next time."""
-        self._swept_at_seconds = self._clock()
-        with suppress(OSError):  # there were no uploads, another process sweeps, or the store is away
-            UploadFolder.sweep(self._uploads, self._clock() - ABANDONED_SECONDS)
+    def sweep(self, still_since_seconds: float) -> Iterator[int]:
+        """Remove the uploads that nobody goes on with, and those of values that were deleted, one by one."""
+        try:
+            UploadFolder.remove_leftovers(self._uploads)
+            for folder in UploadFolder.all(self._uploads):
+                yield self._sweep_one(folder, still_since_seconds)
+        except FileNotFoundError:  # there were no uploads yet
+            return
+
+    def _sweep_one(self, folder: UploadFolder, still_since_seconds: float) -> int:
+        data_path = folder.announced.data_path
+        with suppress(OSError):  # it ended meanwhile, or cannot be removed now
+            if folder.changed_at_seconds < still_since_seconds or (data_path and not self._is_recorded(data_path)):
+                folder.remove()
+                return 1
+        return 0
 
     def _found(self, data_path: str, upload_id: str) -> UploadFolder:
         with disk_errors():

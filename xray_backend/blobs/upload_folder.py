@@ -68,13 +68,22 @@ class UploadFolder:
             return None
 
     @classmethod
-    def sweep(cls, uploads: Path, still_since_seconds: float) -> None:
-        """Remove the uploads that have not changed since then, and what is left of those that were removed."""
+    def remove_leftovers(cls, uploads: Path) -> None:
+        """Remove what is left of the uploads that were removed when the process ended."""
+        for path in uploads.glob(f"{_GONE}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    @classmethod
+    def all(cls, uploads: Path) -> "Iterator[UploadFolder]":
+        """Find every upload; what is none, since its beginning broke off, stands for an upload of no data path."""
         for path in uploads.iterdir():
-            if path.name.startswith(_GONE):
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.stat().st_mtime < still_since_seconds:
-                _remove(path)
+            if not path.name.startswith(_GONE):
+                yield cls.find(uploads, path.name) or cls(path, Announced("", None, PartPlan(0, 1)))
+
+    @property
+    def changed_at_seconds(self) -> float:
+        """Tell when a part came last, or somebody went on with the upload."""
+        return self._path.stat().st_mtime
 
     @property
     def upload_id(self) -> str:

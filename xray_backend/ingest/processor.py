@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 from xray_backend.clock import now_ms
 from xray_backend.ids import new_object_id
 from xray_backend.ingest.content import decoded
+from xray_backend.ingest.recent_shapes import RecentShapes
 from xray_backend.ingest.schema_memory import SchemaMemory
-from xray_backend.ingest.schemas import hash_of, shape_of
 from xray_backend.ingest.shapes import (
     Artifact,
     Data,
@@ -43,6 +43,7 @@ class Processor:
         self._metrics = metrics
         self._clock = clock
         self._memory = SchemaMemory()
+        self._recent_shapes = RecentShapes()
 
     def to_batch(self, project_id: str, events: Iterable[Event]) -> EventBatch:
         """Sort checked events by what they become; the project is the caller's, whatever the events say."""
@@ -64,7 +65,7 @@ class Processor:
         result = self._store.write(dataclasses.replace(batch, schemas=due))
         if due:
             self._memory.remember(batch.project_id, due)
-        self._metrics.count_stored(new=result.stored, repeated=result.repeated)
+        self._metrics.count_stored(new=result.stored, repeated=result.repeated, deleted=result.deleted)
         return result
 
     def _sightings(self, steps: Iterable[StepRecord]) -> list[SchemaSighting]:
@@ -75,8 +76,7 @@ class Processor:
             metadata = step.document["metadata"]
             if step.step_name is None or not isinstance(metadata, dict) or not metadata:
                 continue
-            shape = shape_of(metadata)
-            schema_hash = hash_of(shape)
+            schema_hash, shape = self._recent_shapes.find(step.step_name, metadata)
             found[step.step_name, schema_hash] = SchemaSighting(step.step_name, schema_hash, shape, now)
         return list(found.values())
 

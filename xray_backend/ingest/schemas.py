@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-__all__ = ["Shape", "hash_of", "merge_shapes", "shape_of"]
+__all__ = ["Shape", "has_shape", "hash_of", "merge_shapes", "shape_of"]
 
 Shape: TypeAlias = dict[str, "str | Shape"]
 
@@ -35,6 +35,20 @@ def shape_of(metadata: Mapping[str, object]) -> Shape:
         for key, value in metadata.items()
         if key
     }
+
+
+def has_shape(metadata: Mapping[str, object], shape: Mapping[str, object]) -> bool:
+    """Tell whether `shape_of` would return this shape; where there is an empty key it may say no all the same."""
+    if len(metadata) != len(shape):
+        return False
+    for key, value in metadata.items():
+        expected = shape.get(key)
+        if isinstance(value, dict):
+            if not isinstance(expected, dict) or not has_shape(value, expected):
+                return False
+        elif _LEAVES[type(value)] != expected:
+            return False
+    return True
 
 
 def hash_of(shape: Mapping[str, object]) -> str:

@@ -72,7 +72,7 @@ def _membership(column: Column, member: Member) -> Fragment:
 
 def _range(column: Column, test: Range) -> Fragment:
     bound = test.bound
-    if isinstance(bound, (dict, list)) or is_number(bound) != (column.holds == "number"):
+    if isinstance(bound, (dict, list)) or column.holds != ("number" if is_number(bound) else "text"):
         return FALSE
     return _if_present(column, Fragment(column.name + COMPARISONS[test.operator]) + bind(bound))
 

@@ -9,13 +9,13 @@ says nothing in another place where the same secret signs.
 import base64
 import binascii
 import hmac
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from xray_backend.errors import BadRequest
 
-__all__ = ["CursorCodec", "Position", "StepPosition", "binding"]
+__all__ = ["CursorCodec", "FieldPosition", "Position", "StepPosition", "binding"]
 
 _P = TypeVar("_P")
 
@@ -24,6 +24,15 @@ class Position(NamedTuple):
     """Where a page of documents, newest first, ended."""
 
     time_ms: int
+    object_id: str
+
+
+class FieldPosition(NamedTuple):
+    """Where a page of documents in the order of a field ended."""
+
+    kind: int
+    """The place of the value's type in the order of types, as the store has it."""
+    value: Any
     object_id: str
 
 
@@ -37,8 +46,9 @@ class StepPosition(NamedTuple):
 
 # Half of SHA-256: beyond guessing, and the cursor stays short in a URL.
 _MAC_BYTES = 16
-# A step's place has 240 bytes at most, and half as many again with the MAC and in base64; nothing longer is ours.
-_LONGEST = 512
+# A place in the order of a field holds the field's value, which is no longer than an event (256 KiB) by default, and
+# half as many again in base64; nothing longer is ours.
+_LONGEST = 512 * 1024
 
 _encoder = msgspec.json.Encoder()
 
@@ -54,7 +64,7 @@ class CursorCodec:
     def __init__(self, secret: bytes) -> None:
         self._key = hmac.digest(secret, b"xray-trace query cursor 1", "sha256")
 
-    def encode(self, position: Position | StepPosition, binding: bytes) -> str:
+    def encode(self, position: Position | FieldPosition | StepPosition, binding: bytes) -> str:
         """Return the cursor of a position in the query of this binding."""
         payload = _encoder.encode(position)
         return base64.urlsafe_b64encode(self._mac(payload, binding) + payload).rstrip(b"=").decode()

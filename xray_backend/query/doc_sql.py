@@ -12,15 +12,19 @@ import msgspec
 
 from xray_backend.query.column_sql import COMPARISONS
 from xray_backend.query.fragment import FALSE, TRUE, Fragment, bind, one_of
-from xray_backend.query.matcher import FUNCTION, Operator, describe
-from xray_backend.query.predicate import Member, Predicate, Range
-from xray_backend.query.tree import Path
+from xray_backend.query.matcher import FUNCTION, describe
+from xray_backend.query.predicate import Member, Range, predicate_of
+from xray_backend.query.tree import Compare, Exists, In, Leaf, Path, Regex, Size, Type
+from xray_backend.query.value_tests import LARGEST_INT
 
-__all__ = ["doc_condition", "doc_exists"]
+__all__ = ["doc_condition"]
 
 _END = Fragment(" END")
 _NUL = "\0"
 _ESCAPED_NUL = r"\u0000"
+
+# A path to a field that no document has.
+_NO_PATH = '$."$"'
 
 # SQLite compares a key in a path with the key as it is written in the JSON text, escapes and all, and its path
 # language has no escape for a quotation mark.
@@ -33,31 +37,39 @@ _Handover: TypeAlias = Callable[[str, Path], Fragment]
 """Makes the matcher's part: what remains of a path, from the JSON path where the SQL stopped."""
 
 
-def doc_condition(path: Path, predicate: Predicate) -> Fragment:
-    """Return the test of what a path reaches in the document."""
-    if isinstance(predicate, Range):
-        handover = _handover(predicate.operator, [predicate.bound])
-        return _by_type(path, _range_cases(path, predicate, handover), FALSE, handover)
-    if not predicate.values:
-        return FALSE
-    handover = _handover("in", predicate.values)
-    missing = TRUE if predicate.has_null else FALSE
-    return _by_type(path, _member_cases(path, predicate, handover), missing, handover)
-
-
-def doc_exists(path: Path) -> Fragment:
-    """Return the test whether a path reaches anything."""
-    return _by_type(path, dict.fromkeys(_TYPES, TRUE), FALSE, _handover("exists", []))
+def doc_condition(leaf: Leaf) -> Fragment:
+    """Return the test of what a path reaches in the document; on a date, only that it exists can be asked."""
+    path, handover = leaf.path, _handover(leaf)
+    missing = FALSE
+    cases = {"array": handover(_json_path(path), ())}
+    if isinstance(leaf, Exists):
+        cases = dict.fromkeys(_TYPES, TRUE)
+    elif isinstance(leaf, Size):
+        cases["array"] = Fragment("json_array_length(doc, ?) = ?", (_json_path(path), leaf.length))
+    elif isinstance(leaf, Type):
+        cases |= _type_cases(path, leaf)
+    elif isinstance(leaf, Regex):
+        cases["text"] = _string_matcher(_json_path(path), leaf)
+    elif isinstance(leaf, (Compare, In)):
+        predicate = predicate_of(leaf)
+        if isinstance(predicate, Range):
+            cases |= _range_cases(path, predicate, leaf, cases["array"])
+        elif predicate.is_empty:
+            return FALSE
+        else:
+            missing = TRUE if predicate.has_null else FALSE
+            cases |= _member_cases(path, predicate, leaf, cases["array"])
+    return _by_type(path, cases, missing, handover)
 
 
 _TYPES = ("integer", "real", "text", "true", "false", "null", "object", "array")
 
 
-def _handover(operator: Operator, values: Sequence[object]) -> _Handover:
-    needle = _needle(operator, values)
+def _handover(leaf: Leaf) -> _Handover:
+    needle = _needle(leaf)
 
     def from_here(start: str, rest: Path) -> Fragment:
-        found = _matcher("json_extract(doc, ?)", (start,), describe(operator, rest, values))
+        found = _matcher("json_extract(doc, ?)", (start,), msgspec.structs.replace(leaf, path=rest))
         if needle is None:
             return found
         return Fragment("CASE instr(json_extract(doc, ?), ?) WHEN 0 THEN 0 ELSE ", (start, needle)) + found + _END
@@ -65,13 +77,13 @@ def _handover(operator: Operator, values: Sequence[object]) -> _Handover:
     return from_here
 
 
-def _needle(operator: Operator, values: Sequence[object]) -> str | None:
+def _needle(leaf: Leaf) -> str | None:
     """Return a text that stands in every array with a match: most rows then need no matcher.
 
     Only a string is always written in the same way.
     """
-    if operator == "in" and len(values) == 1 and isinstance(values[0], str):
-        return msgspec.json.encode(values[0]).decode()
+    if isinstance(leaf, Compare) and leaf.operator == "eq" and isinstance(leaf.value, str):
+        return msgspec.json.encode(leaf.value).decode()
     return None
 
 
@@ -97,39 +109,50 @@ def _behind_arrays(path: Path, missing: Fragment, handover: _Handover) -> Fragme
     return sql + Fragment(" ELSE ") + missing + _END
 
 
-def _member_cases(path: Path, member: Member, handover: _Handover) -> dict[str, Fragment]:
+def _member_cases(path: Path, member: Member, leaf: Leaf, whole: Fragment) -> dict[str, Fragment]:
     here = _json_path(path)
-    whole = handover(here, ())
     number = one_of(_at(here), member.numbers) if member.numbers else FALSE
     return {
         "integer": number,
         "real": number,
-        "text": _strings_case(here, member.strings),
+        "text": _strings_case(here, member.strings, leaf),
         "true": TRUE if True in member.booleans else FALSE,
         "false": TRUE if False in member.booleans else FALSE,
         "null": TRUE if member.has_null else FALSE,
         "object": whole if member.objects else FALSE,
-        "array": whole,
     }
 
 
-def _range_cases(path: Path, test: Range, handover: _Handover) -> dict[str, Fragment]:
+def _range_cases(path: Path, test: Range, leaf: Leaf, whole: Fragment) -> dict[str, Fragment]:
     here = _json_path(path)
-    cases = {"array": handover(here, ())}
     if isinstance(test.bound, dict):
-        cases["object"] = cases["array"]
-    elif isinstance(test.bound, str):
-        cases["text"] = _string_range_case(here, test.operator, test.bound)
-    elif not isinstance(test.bound, list):
-        number = _at(here) + Fragment(COMPARISONS[test.operator]) + bind(test.bound)
-        cases.update(integer=number, real=number)
+        return {"object": whole}
+    if isinstance(test.bound, str):
+        return {"text": _string_range_case(here, test.operator, test.bound, leaf)}
+    if isinstance(test.bound, list):
+        return {}
+    number = _at(here) + Fragment(COMPARISONS[test.operator]) + bind(test.bound)
+    return {"integer": number, "real": number}
+
+
+def _type_cases(path: Path, leaf: Type) -> dict[str, Fragment]:
+    whole_types = {"double": "real", "string": "text", "object": "object", "null": "null", "array": "array"}
+    cases = {sql_name: TRUE for name, sql_name in whole_types.items() if name in leaf.types}
+    if "bool" in leaf.types:
+        cases |= {"true": TRUE, "false": TRUE}
+    if {"int", "long"} <= set(leaf.types):
+        cases["integer"] = TRUE
+    elif "int" in leaf.types or "long" in leaf.types:
+        between = " BETWEEN " if "int" in leaf.types else " NOT BETWEEN "
+        bounds = Fragment(f"{between}{-LARGEST_INT - 1} AND {LARGEST_INT}")
+        cases["integer"] = _at(_json_path(path)) + bounds
     return cases
 
 
-def _strings_case(here: str, strings: Sequence[str]) -> Fragment:
+def _strings_case(here: str, strings: Sequence[str], leaf: Leaf) -> Fragment:
     if not strings:
         return FALSE
-    exact = _string_matcher(here, "in", strings)
+    exact = _string_matcher(here, leaf)
     if any(_NUL in text for text in strings):
         return exact
     # SQLite reckons both sides of an AND whose value it needs; only CASE leaves out what is not asked for.
@@ -138,9 +161,9 @@ def _strings_case(here: str, strings: Sequence[str]) -> Fragment:
     return equal + unless_cut + Fragment(" END ELSE 0 END")
 
 
-def _string_range_case(here: str, operator: Operator, bound: str) -> Fragment:
+def _string_range_case(here: str, operator: str, bound: str, leaf: Leaf) -> Fragment:
     """Compare in SQL, but where a string that SQLite has cut short could seem equal."""
-    exact = _string_matcher(here, operator, [bound])
+    exact = _string_matcher(here, leaf)
     if _NUL in bound:
         return exact
     inside = _at(here) + Fragment(COMPARISONS[operator]) + bind(bound)
@@ -150,13 +173,13 @@ def _string_range_case(here: str, operator: Operator, bound: str) -> Fragment:
     return Fragment("CASE WHEN ") + cut + Fragment(" THEN ") + exact + Fragment(" ELSE ") + inside + _END
 
 
-def _string_matcher(here: str, operator: Operator, strings: Sequence[str]) -> Fragment:
+def _string_matcher(here: str, leaf: Leaf) -> Fragment:
     """Test a string by the matcher; asked for two paths, SQLite gives an array with the strings as written."""
-    return _matcher("json_extract(doc, ?, ?)", (here, here), describe(operator, (), strings))
+    return _matcher("json_extract(doc, ?, ?)", (here, _NO_PATH), msgspec.structs.replace(leaf, path=("0",)))
 
 
-def _matcher(json: str, paths: tuple[str, ...], condition: str) -> Fragment:
-    return Fragment(f"{FUNCTION}({json}, ?)", (*paths, condition))
+def _matcher(json: str, paths: tuple[str, ...], leaf: Leaf) -> Fragment:
+    return Fragment(f"{FUNCTION}({json}, ?)", (*paths, describe(leaf)))
 
 
 def _at(json_path: str) -> Fragment:

@@ -30,3 +30,7 @@ class QueryLimits:
 
     max_path_bytes: int = 1000
     """Room for the most parts at about twenty letters each; a path is bound several times a clause."""
+
+    max_regex_length: int = 1000
+    """In characters; what people write has some tens. A pattern may grow as it is compiled, which has a bound of its
+    own."""

@@ -1,48 +1,41 @@
-"""The tests that SQL cannot say: a path through arrays, and comparisons with arrays and objects.
+"""A checked tree becomes a test of decoded JSON: the whole meaning of the language, in Python.
 
-A condition travels into SQL as a text, so that it is bound as a parameter like any value.
+SQL leaves to it what it cannot say itself: a path through arrays, comparisons with arrays and objects, patterns. A
+node travels into SQL as a text, so that it is bound as a parameter like any value.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache, partial
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from xray_backend.query.tree import Path
-from xray_backend.query.values import compare, rank
-from xray_backend.query.walk import MISSING, reached
+from xray_backend.query.tree import And, Compare, Date, ElemMatch, In, Leaf, Node, Not, Or, Size
+from xray_backend.query.value_tests import value_test
+from xray_backend.query.walk import ends, reached
 
-__all__ = ["FUNCTION", "Operator", "describe", "matches", "register_functions"]
+__all__ = ["FUNCTION", "compile_matcher", "describe", "matches", "register_functions"]
 
-FUNCTION = "xray_matches"
-"""The name of the SQL function `(json, condition) -> 0 or 1`."""
+FUNCTION: Final = "xray_matches"
+"""The name of the SQL function `(json, node) -> 0 or 1`."""
 
-Operator: TypeAlias = Literal["in", "exists", "gt", "gte", "lt", "lte"]
+Test: TypeAlias = Callable[[Any], bool]
 
-_HOLDS: dict[Operator, Callable[[int], bool]] = {
-    "gt": lambda difference: difference > 0,
-    "gte": lambda difference: difference >= 0,
-    "lt": lambda difference: difference < 0,
-    "lte": lambda difference: difference <= 0,
-}
+_decoder = msgspec.json.Decoder()
+_node_decoder: "msgspec.json.Decoder[Node]" = msgspec.json.Decoder(Node)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-class _Condition(msgspec.Struct, frozen=True, array_like=True):
-    operator: Operator
-    path: tuple[str, ...]
-    values: list[object]
+def compile_matcher(node: Node) -> Callable[[Mapping[str, object]], bool]:
+    """Return the test that tells whether a document, decoded from an answer's JSON, meets the tree."""
+    return _compiled(node, _along_path)
 
 
-_encoder = msgspec.json.Encoder()
-_condition_decoder = msgspec.json.Decoder(_Condition)
-_document_decoder = msgspec.json.Decoder()
-
-
-def describe(operator: Operator, path: Path, values: Sequence[object]) -> str:
-    """Return the text of a condition, for `FUNCTION`; `exists` has no values, a comparison has one."""
-    return _encoder.encode(_Condition(operator, path, list(values))).decode()
+def describe(node: Node) -> str:
+    """Return the text of a node, for `FUNCTION`; it must hold no `Date`."""
+    return msgspec.json.encode(node).decode()
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
@@ -50,42 +43,76 @@ def register_functions(connection: sqlite3.Connection) -> None:
     connection.create_function(FUNCTION, 2, matches, deterministic=True)
 
 
-def matches(json: str, condition: str) -> bool:
-    """Tell whether a JSON text meets a condition made by `describe`."""
-    test = _compiled(condition)
-    return test(_document_decoder.decode(json))
+def matches(json: str, node: str) -> bool:
+    """Tell whether a JSON text meets a node made by `describe`."""
+    test = _compiled_text(node)
+    return test(_decoder.decode(json))
 
 
-# As many as a handful of queries at once can hold; the next row finds its condition here.
+# As many as a handful of queries at once can hold; the next row finds its test here.
 @lru_cache(maxsize=1024)
-def _compiled(condition: str) -> Callable[[object], bool]:
-    parsed = _condition_decoder.decode(condition)
-    test = _value_test(parsed.operator, parsed.values)
-    path = parsed.path
-    return lambda document: any(map(test, reached(document, path)))
+def _compiled_text(node: str) -> Test:
+    return _compiled(_node_decoder.decode(node), _along_path)
 
 
-def _value_test(operator: Operator, values: list[object]) -> Callable[[object], bool]:
-    if operator == "exists":
-        return lambda value: value is not MISSING
-    if operator == "in":
-        return _membership(values)
-    holds, operand = _HOLDS[operator], values[0]
-    kind = rank(operand)
-    # Only values of the operand's own type compare; missing has no type.
-    return lambda value: value is not MISSING and rank(value) == kind and holds(compare(value, operand))
+def _compiled(node: Node, leaf_test: Callable[[Leaf], Test]) -> Test:
+    if isinstance(node, Not):
+        return partial(_is_not, _compiled(node.node, leaf_test))
+    if isinstance(node, (And, Or)):
+        tests = [_compiled(part, leaf_test) for part in node.nodes]
+        return partial(_meets_all if isinstance(node, And) else _meets_any, tests)
+    return leaf_test(node)
 
 
-def _membership(values: list[object]) -> Callable[[object], bool]:
-    has_null = None in values
-    hashed = {(rank(value), value) for value in values if not isinstance(value, (list, dict))}
-    containers = [value for value in values if isinstance(value, (list, dict))]
+def _is_not(test: Test, value: object) -> bool:
+    return not test(value)
 
-    def is_member(value: object) -> bool:
-        if value is MISSING:
-            return has_null
-        if isinstance(value, (list, dict)):
-            return any(compare(value, other) == 0 for other in containers)
-        return (rank(value), value) in hashed
 
-    return is_member
+def _meets_all(tests: list[Test], value: object) -> bool:
+    return all(test(value) for test in tests)
+
+
+def _meets_any(tests: list[Test], value: object) -> bool:
+    return any(test(value) for test in tests)
+
+
+def _along_path(leaf: Leaf) -> Test:
+    """Return the test of a document, or of an object in an array."""
+    test, path = _on_value(leaf), leaf.path
+    if isinstance(leaf, (Compare, In)) and _asks_for_date(leaf):
+        return lambda value: any(test(_date_ms(found)) for found in reached(value, path))
+    if isinstance(leaf, (Size, ElemMatch)):
+        return lambda value: any(map(test, ends(value, path)))
+    return lambda value: any(map(test, reached(value, path)))
+
+
+def _on_value(leaf: Leaf) -> Test:
+    """Return the test of a value itself: one that a path reached, or an element of an array."""
+    if not isinstance(leaf, ElemMatch):
+        return value_test(leaf)
+    if leaf.of == "values":
+        inner = _compiled(leaf.node, _on_value)
+        return lambda value: isinstance(value, list) and any(map(inner, value))
+    inner = _compiled(leaf.node, _along_path)
+    return lambda value: isinstance(value, list) and any(map(inner, _objects(value)))
+
+
+def _objects(array: list[object]) -> Iterator[dict[str, object]]:
+    """Yield the objects in an array; an array in it counts as the object of its indexes."""
+    for element in array:
+        if isinstance(element, dict):
+            yield element
+        elif isinstance(element, list):
+            yield {str(index): item for index, item in enumerate(element)}
+
+
+def _asks_for_date(leaf: Compare | In) -> bool:
+    values = (leaf.value,) if isinstance(leaf, Compare) else leaf.values
+    return any(isinstance(value, Date) for value in values)
+
+
+def _date_ms(found: object) -> object:
+    """Return a date's number of milliseconds, as which it is compared; null and missing stay what they are."""
+    if not isinstance(found, str):
+        return found
+    return (msgspec.convert(found, datetime) - _EPOCH) // timedelta(milliseconds=1)

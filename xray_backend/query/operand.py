@@ -8,12 +8,15 @@ import msgspec
 from xray_backend.errors import BadRequest
 from xray_backend.ids import is_valid_object_id
 from xray_backend.query.limits import QueryLimits
-from xray_backend.query.tree import Date, Path, Value
+from xray_backend.query.path import Place
+from xray_backend.query.regex.pattern import PatternRefused, compile_pattern
+from xray_backend.query.tree import Date, Regex, Value
 from xray_backend.query.values import is_number
 
 __all__ = ["OperandReader"]
 
-_DATE_FIELDS = frozenset({"timestamp", "createdAt", "endedAt"})
+# Patterns know all of Unicode anyway: u changes nothing, in MongoDB too.
+_REGEX_OPTIONS = frozenset("imsxu")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _ZonedTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -30,26 +33,44 @@ class OperandReader:
         self._left = limits.max_values
         self._text_bytes_left = limits.max_text_bytes
 
-    def read(self, path: Path, value: object) -> Value:
-        """Return what the path is compared with. Raises `BadRequest` if that cannot be."""
-        if value is not None and len(path) == 1:
-            if path[0] in _DATE_FIELDS:
-                self._count()
-                return _read_date(path[0], value)
-            if path[0] == "_id":
-                self._count()
-                return _read_object_id(value)
-        return self._checked(".".join(path), value, 1)
+    def read(self, place: Place, value: object) -> Value:
+        """Return what the place is compared with. Raises `BadRequest` if that cannot be."""
+        if value is None or place.holds == "any":
+            return self._checked(place.name, value, 1)
+        self._count()
+        return _read_date(place.name, value) if place.holds == "date" else _read_object_id(value)
 
-    def read_list(self, path: Path, operator: str, values: object) -> tuple[Value, ...]:
-        """Return the values of `$in` or `$nin`. Raises `BadRequest` if they are not a list of comparable values."""
-        where = ".".join(path)
+    def read_list(self, place: Place, operator: str, values: object) -> tuple[Value, ...]:
+        """Return the values of `$in`, `$nin` or `$all`. Raises `BadRequest` if it is no list of comparable values."""
         if not isinstance(values, list):
-            raise BadRequest(f"{operator} on '{where}' needs a list of values.")
-        self._check_length(where, values)
+            raise BadRequest(f"{operator} on '{place.name}' needs a list of values.")
+        self._check_length(place.name, values)
         if any(isinstance(value, dict) and next(iter(value), "").startswith("$") for value in values):
-            raise BadRequest(f"{operator} on '{where}' takes values, not operators.")
-        return tuple(self.read(path, value) for value in values)
+            raise BadRequest(f"{operator} on '{place.name}' takes values, not operators.")
+        return tuple(self.read(place, value) for value in values)
+
+    def read_length(self, place: Place, value: object) -> int:
+        """Return the operand of `$size`. Raises `BadRequest` if no array could have so many elements."""
+        if isinstance(value, (int, float)) and is_number(value) and value >= 0 and value == int(value):
+            return _checked_integer(place.name, int(value))
+        raise BadRequest(f"$size on '{place.name}' needs a whole number that is not negative.")
+
+    def read_pattern(self, place: Place, pattern: object, options: object) -> Regex:
+        """Return the test of `$regex` and `$options`. Raises `BadRequest` if RE2 cannot run it."""
+        if not isinstance(pattern, str):
+            raise BadRequest(f"$regex on '{place.name}' needs a text; the options of a pattern stand in $options.")
+        if not isinstance(options, str) or set(options) - _REGEX_OPTIONS:
+            raise BadRequest(f"$options on '{place.name}' takes the letters i, m, s and x.")
+        if len(pattern) > self._limits.max_regex_length:
+            raise BadRequest(
+                f"The pattern for '{place.name}' is longer than {self._limits.max_regex_length} characters."
+            )
+        regex = Regex(place.path, self._checked_string(place.name, pattern), "".join(sorted(set(options) - {"u"})))
+        try:
+            compile_pattern(regex.pattern, regex.options)
+        except PatternRefused as refused:
+            raise BadRequest(f"The pattern for '{place.name}' {refused}.") from None
+        return regex
 
     def _checked(self, where: str, value: object, depth: int) -> Value:
         self._count()

@@ -22,10 +22,15 @@ class Member:
     arrays: tuple[list[Value], ...]
 
     @property
-    def values(self) -> list[object]:
-        """All of them in one list."""
+    def scalars(self) -> list[bool | int | float | str | None]:
+        """Those that are no containers, in one list."""
         nulls = [None] if self.has_null else []
-        return [*nulls, *self.booleans, *self.numbers, *self.strings, *self.objects, *self.arrays]
+        return [*nulls, *self.booleans, *self.numbers, *self.strings]
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing can be a member."""
+        return not (self.scalars or self.objects or self.arrays)
 
 
 @dataclass(frozen=True)

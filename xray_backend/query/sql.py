@@ -10,11 +10,11 @@ A connection that runs these conditions needs `matcher.register_functions` once.
 from typing import Literal
 
 from xray_backend.query.column_sql import COLUMNS, column_condition, column_exists
-from xray_backend.query.doc_sql import doc_condition, doc_exists
+from xray_backend.query.doc_sql import doc_condition
 from xray_backend.query.fragment import Fragment, all_of, any_of, negated
 from xray_backend.query.matcher import register_functions
 from xray_backend.query.predicate import predicate_of
-from xray_backend.query.tree import And, Compare, Exists, In, Node, Not, Or
+from xray_backend.query.tree import And, Compare, Exists, In, Leaf, Node, Not, Or
 
 __all__ = ["SqlCondition", "compile_condition", "register_functions"]
 
@@ -33,11 +33,11 @@ def compile_condition(node: Node, collection: Literal["steps", "traces"]) -> Sql
     return _leaf(node, collection)
 
 
-def _leaf(node: Compare | In | Exists, collection: Literal["steps", "traces"]) -> Fragment:
-    column = COLUMNS[collection].get(node.path[0]) if len(node.path) == 1 else None
-    if isinstance(node, Exists):
-        of_column = None if column is None else column_exists(column)
-        return of_column or doc_exists(node.path)
-    if column is not None:
-        return column_condition(column, predicate_of(node))
-    return doc_condition(node.path, predicate_of(node))
+def _leaf(leaf: Leaf, collection: Literal["steps", "traces"]) -> Fragment:
+    column = COLUMNS[collection].get(leaf.path[0]) if len(leaf.path) == 1 else None
+    of_column = None
+    if column is not None and isinstance(leaf, Exists):
+        of_column = column_exists(column)
+    elif column is not None and isinstance(leaf, (Compare, In)):
+        of_column = column_condition(column, predicate_of(leaf))
+    return of_column or doc_condition(leaf)

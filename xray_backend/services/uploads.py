@@ -3,15 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xray_backend.blobs.base import BlobStore, PartsUpload, UploadTerms
+from xray_backend.blobs.base import BlobStore, PartsUpload, UploadPart, UploadTerms
+from xray_backend.blobs.part_plan import plan_parts
 from xray_backend.errors import ApiError, BadRequest, NotFound
 from xray_backend.ingest.bus import Bus
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.presign import data_event, parse_complete, parse_presign, parse_presign_batch
 from xray_backend.ingest.processor import Processor
 from xray_backend.ingest.shapes import PresignRequest
+from xray_backend.store.base import Store
 
 __all__ = ["Upload", "Uploads"]
+
+NOTHING_TO_SEND = "deleted"
+"""The upload of each value whose trace was deleted: all its parts are said to be there, and completing it does nothing.
+So a client that comes with it again is done, and sends no byte of it."""
 
 ONE_PUT_BYTES = 5 * 1024 * 1024  # the wire contract's number: what is larger comes in parts
 
@@ -28,9 +34,10 @@ class Upload:
 class Uploads:
     """Records the value first, and gives out the URL when that is durable."""
 
-    def __init__(self, bus: Bus, processor: Processor, blobs: BlobStore, limits: Limits) -> None:
+    def __init__(self, bus: Bus, processor: Processor, store: Store, blobs: BlobStore, limits: Limits) -> None:
         self._bus = bus
         self._processor = processor
+        self._store = store
         self._blobs = blobs
         self._limits = limits
 
@@ -53,6 +60,8 @@ class Uploads:
     def complete(self, project_id: str, body: bytes) -> None:
         """Put the parts of a value together; it is there on return. Raises as `BlobStore.complete_upload`."""
         done = parse_complete(body, self._limits)
+        if done.upload_id == NOTHING_TO_SEND:
+            return
         etags = {part.part_number: part.etag for part in done.parts}
         self._blobs.complete_upload(f"{project_id}/{done.data_id}", done.upload_id, etags)
 
@@ -71,8 +80,17 @@ class Uploads:
     def _upload(self, project_id: str, wanted: PresignRequest) -> Upload:
         data_path = f"{project_id}/{wanted.data_id}"
         terms = UploadTerms(wanted.content_type, wanted.size_bytes, wanted.sha256)
+        in_parts = wanted.upload_id is not None or (wanted.size_bytes or 0) > ONE_PUT_BYTES
+        if in_parts and self._store.is_deleted(project_id, wanted.trace_id):
+            return Upload(data_path, parts=_nothing_to_send(wanted.size_bytes or 1))
         if wanted.upload_id is not None:
             return Upload(data_path, parts=self._blobs.resume_upload(data_path, wanted.upload_id, terms))
-        if wanted.size_bytes is not None and wanted.size_bytes > ONE_PUT_BYTES:
+        if in_parts:
             return Upload(data_path, parts=self._blobs.begin_upload(data_path, terms))
         return Upload(data_path, presigned_url=self._blobs.presign_put(data_path, terms))
+
+
+def _nothing_to_send(size_bytes: int) -> PartsUpload:
+    plan = plan_parts(size_bytes)
+    parts = [UploadPart(number, etag='"deleted"') for number in range(1, plan.count + 1)]
+    return PartsUpload(NOTHING_TO_SEND, plan.part_size_bytes, parts)

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
-from xray_backend.query.cursor import Position, StepPosition
+from xray_backend.query.cursor import FieldPosition, Position, StepPosition
+from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
+from xray_backend.store.deletions import Deletions
 
 __all__ = [
     "UNCHANGED",
@@ -186,6 +188,8 @@ class WriteResult:
 
     stored: int
     repeated: int
+    deleted: int = 0
+    """Events of every kind that were left out, since what they tell of was deleted, or is older than is kept."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,7 @@ class Page:
     """Documents, and where the next page begins (None: this was the last)."""
 
     documents: Sequence[Json]
-    next_position: Position | None
+    next_position: Position | FieldPosition | None
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,7 @@ class StepPage:
     next_position: StepPosition | None
 
 
-class Store(ABC):
+class Store(Deletions, ABC):
     """Accounts, projects, keys, traces, steps, data records, schemas."""
 
     # -- accounts ---------------------------------------------------------------------------------------
@@ -308,7 +312,8 @@ class Store(ABC):
         """Store events; idempotent by id, and the result is the same for every order and repetition.
 
         Traces merge by `store.trace_state`; a step's trace is made where it is missing. A final step replaces
-        a pending one, otherwise the first stored wins.
+        a pending one, otherwise the first stored wins. What belongs to a deleted trace or project is left out, and so
+        is what belongs to no stored trace and is older than the project's retention; both are counted.
         """
 
     # -- reading ----------------------------------------------------------------------------------------
@@ -347,18 +352,38 @@ class Store(ABC):
 
     @abstractmethod
     def query(
-        self, collection: Collection, project_id: str, condition: Node, *, limit: int, after: Position | None
+        self,
+        collection: Collection,
+        project_id: str,
+        condition: Node,
+        *,
+        sort: Sort | None = None,
+        limit: int,
+        after: Position | FieldPosition | None,
     ) -> Page:
-        """Find documents, newest first (`timestamp` of steps, `createdAt` of traces), then by `_id`.
+        """Find documents, newest first (`timestamp` of steps, `createdAt` of traces), then by `_id`; or as sorted.
 
-        Raises `Unavailable` if it takes longer than the store's time limit.
+        `after` is the `next_position` of a page with the same condition and sort. From page to page, a document that
+        does not change comes once, whatever is stored meanwhile. Raises `Unavailable` if it takes longer than the
+        store's time limit.
         """
+
+    @abstractmethod
+    def count(self, collection: Collection, project_id: str, condition: Node) -> int:
+        """Count the documents of a query. Raises `Unavailable` if it takes longer than the store's time limit."""
 
     @abstractmethod
     def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
         """List the shapes seen: `stepName`, `schemaHash`, `schemaShape`, `lastSeenAt`."""
 
     # -- operations -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def start(self) -> None:
+        """Begin the work that goes on beside the calls; once, in a process that forks no more.
+
+        A program that does not call it loses nothing but speed.
+        """
 
     @abstractmethod
     def ping(self) -> None:

@@ -13,13 +13,14 @@ import pytest
 
 from xray_backend.blobs.base import PartsUpload, UploadPart, UploadTerms
 from xray_backend.blobs.part_plan import MAX_PARTS, plan_parts
-from xray_backend.blobs.part_uploads import ABANDONED_SECONDS, SWEEP_SECONDS, PartUploads
+from xray_backend.blobs.part_uploads import PartUploads
 from xray_backend.blobs.part_writer import CHUNK_BYTES
 from xray_backend.blobs.signing import LIFETIME_SECONDS, UrlSigner
-from xray_backend.errors import BadRequest, Forbidden, NotFound, Unavailable
+from xray_backend.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
 
 PATH = "project-1/data-1"
 OLD = b"o" * (2 * CHUNK_BYTES)
+ABANDONED_SECONDS = 1000
 NEW = b"o" * CHUNK_BYTES + b"n" * CHUNK_BYTES
 
 
@@ -54,8 +55,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def uploads(tmp_path: Path, clock: Clock) -> PartUploads:
-    return PartUploads(tmp_path, UrlSigner("http://h", "s" * 32, clock), clock)
+def deleted() -> set[str]:
+    """The data paths whose records are gone."""
+    return set()
+
+
+@pytest.fixture
+def uploads(tmp_path: Path, clock: Clock, deleted: set[str]) -> PartUploads:
+    return PartUploads(tmp_path, UrlSigner("http://h", "s" * 32, clock), lambda data_path: data_path not in deleted)
 
 
 def begin(uploads: PartUploads, content: bytes, *, hashed: bool = True) -> PartsUpload:
@@ -153,34 +160,51 @@ def test_one_part_that_comes_twice_at_once_with_other_bytes_never_becomes_a_mixt
         uploads.resume(PATH, upload.upload_id, UploadTerms())
 
 
+def sweep(uploads: PartUploads, clock: Clock) -> int:
+    return sum(uploads.sweep(clock() - ABANDONED_SECONDS))
+
+
 def test_a_part_that_arrives_while_its_upload_is_given_up_is_refused(uploads: PartUploads, clock: Clock) -> None:
     upload = begin(uploads, NEW)
 
     def give_up() -> None:
         clock.now_seconds += ABANDONED_SECONDS + 60
-        uploads.sweep()
+        assert sweep(uploads, clock) == 1
 
     with pytest.raises(NotFound):
         put(uploads, upload.parts[0], Body(NEW, give_up))
 
 
-def test_what_was_still_for_a_day_is_removed_and_a_blob_is_not(
+def test_what_was_still_for_long_is_removed_and_a_blob_is_not(
     uploads: PartUploads, clock: Clock, tmp_path: Path
 ) -> None:
+    assert sweep(uploads, clock) == 0
     done, abandoned, resumed = begin(uploads, OLD), begin(uploads, OLD), begin(uploads, OLD)
     uploads.complete(PATH, done.upload_id, {1: put(uploads, done.parts[0], io.BytesIO(OLD))})
     put(uploads, abandoned.parts[0], io.BytesIO(OLD))
     folder = tmp_path / ".uploads"
+    (folder / ("f" * 32)).mkdir()  # whose beginning broke off
     for name in names(folder):
         os.utime(folder / name, (clock() - ABANDONED_SECONDS - 60,) * 2)
     uploads.resume(PATH, resumed.upload_id, UploadTerms())
-    begin(uploads, OLD)
-    assert len(names(folder)) == 4
-    clock.now_seconds += SWEEP_SECONDS + 1
-    fresh = begin(uploads, OLD)
-    assert {resumed.upload_id, fresh.upload_id} < set(names(folder))
-    assert not {done.upload_id, abandoned.upload_id} & set(names(folder))
+    assert sweep(uploads, clock) == 3
+    assert names(folder) == [resumed.upload_id]
     assert (tmp_path / PATH).read_bytes() == OLD
+
+
+def test_an_upload_of_a_deleted_value_takes_nothing_more_and_is_removed_at_the_next_sweep(
+    uploads: PartUploads, clock: Clock, deleted: set[str], tmp_path: Path
+) -> None:
+    upload = begin(uploads, OLD)
+    etag = put(uploads, upload.parts[0], io.BytesIO(OLD))
+    deleted.add(PATH)
+    with pytest.raises(Conflict, match="was deleted"):
+        put(uploads, upload.parts[0], io.BytesIO(NEW))
+    with pytest.raises(NotFound):
+        uploads.complete(PATH, upload.upload_id, {1: etag})
+    assert not (tmp_path / PATH).exists()
+    assert sweep(uploads, clock) == 1
+    assert names(tmp_path / ".uploads") == []
 
 
 def test_what_was_removed_by_half_is_removed_by_the_next_sweep(uploads: PartUploads, tmp_path: Path) -> None:
@@ -188,7 +212,7 @@ def test_what_was_removed_by_half_is_removed_by_the_next_sweep(uploads: PartUplo
     folder = tmp_path / ".uploads"
     (folder / upload.upload_id).rename(folder / "gone-half")
     (folder / "gone-half" / "announced.json").unlink()
-    uploads.sweep()
+    assert list(uploads.sweep(0)) == []
     assert names(folder) == []
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xray_backend.ingest.recent_shapes import RecentShapes
 from xray_backend.ingest.schema_memory import SchemaMemory
 from xray_backend.ingest.schemas import hash_of, merge_shapes, shape_of
 from xray_backend.store.base import SchemaSighting
@@ -91,3 +92,12 @@ def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     for name in ("a", "b", "a", "c"):
         memory.remember("p", [sighting(name, 0)])
     assert [found.step_name for found in memory.due("p", [sighting(name, 1) for name in "abc"])] == ["b"]
+
+
+@given(st.lists(st.dictionaries(KEYS | st.just(""), METADATA, max_size=3), min_size=1, max_size=8))
+@settings(max_examples=300, deadline=None)
+def test_a_shape_that_was_seen_lately_is_found_as_if_it_were_made_anew(seen: list[dict[str, Any]]) -> None:
+    recent = RecentShapes()
+    for metadata in [*seen, *reversed(seen)]:
+        shape = shape_of(metadata)
+        assert recent.find("rank", metadata) == (hash_of(shape), shape)

@@ -56,7 +56,7 @@ def test_a_cursor_with_any_byte_altered_is_refused():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "garbage", "ü", "a" * 10_000, "AAAA====", "[1,2]", "\0", "\ud800", " ", "A" * 22]
+    "text", ["", "x", "garbage", "ü", "a" * 1_000_000, "AAAA====", "[1,2]", "\0", "\ud800", " ", "A" * 22]
 )
 def test_a_text_that_was_never_a_cursor_is_refused_with_a_sentence(text):
     with pytest.raises(BadRequest, match="is not one of this server's"):

@@ -1,10 +1,12 @@
 """How a connection to the database file is opened."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-__all__ = ["BUSY_TIMEOUT_SECONDS", "open_connection"]
+__all__ = ["BUSY_TIMEOUT_SECONDS", "open_connection", "transaction"]
 
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 """How long to wait for another process's transaction: many times the longest group commit, short of a client's
@@ -30,3 +32,16 @@ def open_connection(path: Path, *, read_only: bool = False) -> sqlite3.Connectio
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Make what happens inside one change: all of it, or nothing where it raises."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

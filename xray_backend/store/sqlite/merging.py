@@ -15,28 +15,30 @@ __all__ = ["merge_trace"]
 def merge_trace(connection: sqlite3.Connection, project_id: str, trace_id: str, events: Sequence[TraceEvent]) -> None:
     """Merge the events into the stored trace, or make it; nothing is written where they change nothing."""
     row = connection.execute(
-        "SELECT rowid, oid, created_at_ms, state FROM traces WHERE project_id = ? AND trace_id = ?",
+        "SELECT seq, oid, created_at_ms, state FROM traces WHERE project_id = ? AND trace_id = ?",
         (project_id, trace_id),
     ).fetchone()
     if row is None:
-        object_id = new_object_id()
-        columns = _columns(project_id, trace_id, object_id, merge(None, events))
-        connection.execute(
-            "INSERT INTO traces (status, created_at_ms, ended_at_ms, doc, state, oid, project_id, trace_id)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*columns, object_id, project_id, trace_id),
-        )
+        _insert(connection, project_id, trace_id, new_object_id(), merge(None, events))
         return
-    row_id, object_id, created_at_ms, encoded = row
+    seq, object_id, created_at_ms, encoded = row
     if all(event.kind == "step" and (event.timestamp_ms or 0) >= created_at_ms for event in events):
         return  # by far the most frequent case: further steps of a trace that has begun
     stored = load_state(encoded)
     state = merge(stored, events)
     if state != stored:
-        connection.execute(
-            "UPDATE traces SET status = ?, created_at_ms = ?, ended_at_ms = ?, doc = ?, state = ? WHERE rowid = ?",
-            (*_columns(project_id, trace_id, object_id, state), row_id),
-        )
+        connection.execute("DELETE FROM traces WHERE seq = ?", (seq,))
+        _insert(connection, project_id, trace_id, object_id, state)
+
+
+def _insert(connection: sqlite3.Connection, project_id: str, trace_id: str, object_id: str, state: TraceState) -> None:
+    """Store the trace under a new `seq`: the document of a `seq` never changes."""
+    columns = _columns(project_id, trace_id, object_id, state)
+    connection.execute(
+        "INSERT INTO traces (status, created_at_ms, ended_at_ms, doc, state, oid, project_id, trace_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (*columns, object_id, project_id, trace_id),
+    )
 
 
 def _columns(project_id: str, trace_id: str, object_id: str, state: TraceState) -> tuple[object, ...]:

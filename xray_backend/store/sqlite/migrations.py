@@ -1,6 +1,7 @@
 """The layout of the database, version by version; the file says in `user_version` which one it has."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -95,9 +96,118 @@ CREATE INDEX steps_pending ON steps (project_id, timestamp_ms, oid) WHERE pendin
 """
 """What runs now, among millions of steps; the index holds the running ones alone, and costs the others nothing."""
 
+_INDEX: Final = """
+CREATE TABLE steps_3 (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    oid TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    trace_id TEXT NOT NULL,
+    step_id TEXT NOT NULL,
+    step_name TEXT,
+    step_number INTEGER,
+    timestamp_ms INTEGER NOT NULL,
+    pending INTEGER NOT NULL,
+    doc TEXT NOT NULL,
+    UNIQUE (project_id, step_id)
+);
+INSERT INTO steps_3 (oid, project_id, trace_id, step_id, step_name, step_number, timestamp_ms, pending, doc)
+    SELECT * FROM steps ORDER BY rowid;
+DROP TABLE steps;
+ALTER TABLE steps_3 RENAME TO steps;
+CREATE INDEX steps_newest ON steps (project_id, timestamp_ms, oid);
+CREATE INDEX steps_by_trace ON steps (project_id, trace_id, timestamp_ms, oid);
+CREATE INDEX steps_pending ON steps (project_id, timestamp_ms, oid) WHERE pending = 1;
+CREATE TABLE traces_3 (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    oid TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    trace_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    ended_at_ms INTEGER,
+    doc TEXT NOT NULL,
+    state TEXT NOT NULL,
+    UNIQUE (project_id, trace_id)
+);
+INSERT INTO traces_3 (oid, project_id, trace_id, status, created_at_ms, ended_at_ms, doc, state)
+    SELECT * FROM traces ORDER BY rowid;
+DROP TABLE traces;
+ALTER TABLE traces_3 RENAME TO traces;
+CREATE INDEX traces_newest ON traces (project_id, created_at_ms, oid);
+CREATE INDEX traces_by_status ON traces (project_id, status, created_at_ms, oid);
+CREATE TABLE index_progress (collection TEXT PRIMARY KEY, indexed_to INTEGER NOT NULL, building_to INTEGER NOT NULL);
+INSERT INTO index_progress VALUES ('steps', 0, 0), ('traces', 0, 0);
+CREATE TABLE index_blocks (
+    block_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    collection TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    weight INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    first_oid TEXT NOT NULL,
+    last_oid TEXT NOT NULL,
+    opaque BLOB NOT NULL,
+    gone_count INTEGER NOT NULL,
+    gone BLOB NOT NULL,
+    seqs BLOB NOT NULL,
+    times BLOB NOT NULL,
+    oids BLOB NOT NULL,
+    by_oid BLOB NOT NULL
+);
+CREATE INDEX index_blocks_newest ON index_blocks (collection, project_id, last_ms);
+CREATE TABLE index_chunks (
+    block_id INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    first,
+    payload BLOB NOT NULL
+);
+CREATE UNIQUE INDEX index_chunks_by_value ON index_chunks (block_id, path, kind, first);
+CREATE TABLE index_gone (
+    collection TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (collection, project_id, seq)
+) WITHOUT ROWID;
+CREATE TRIGGER steps_gone AFTER DELETE ON steps
+    WHEN old.seq <= (SELECT building_to FROM index_progress WHERE collection = 'steps')
+    BEGIN INSERT INTO index_gone VALUES ('steps', old.project_id, old.seq); END;
+CREATE TRIGGER traces_gone AFTER DELETE ON traces
+    WHEN old.seq <= (SELECT building_to FROM index_progress WHERE collection = 'traces')
+    BEGIN INSERT INTO index_gone VALUES ('traces', old.project_id, old.seq); END;
+"""
+"""The index over every field (docs/adr/0014-index.md). A row's `seq` is never given twice, and its document never
+changes: a document that is replaced gets a new row. What the index holds of a `seq` is therefore true until the row
+is gone, which the triggers note."""
+
 _RETENTION: Final = """
 ALTER TABLE projects ADD COLUMN retention_days INTEGER
 """
+
+_DELETION: Final = """
+CREATE TABLE deleted_projects (
+    project_id TEXT PRIMARY KEY,
+    deleted_at_ms INTEGER NOT NULL,
+    removed INTEGER NOT NULL
+);
+CREATE TABLE deleted_traces (
+    project_id TEXT NOT NULL,
+    trace_id TEXT NOT NULL,
+    deleted_at_ms INTEGER NOT NULL,
+    stays INTEGER NOT NULL,
+    removed INTEGER NOT NULL,
+    PRIMARY KEY (project_id, trace_id)
+);
+CREATE INDEX deleted_traces_waiting ON deleted_traces (project_id, trace_id) WHERE removed = 0;
+ALTER TABLE data ADD COLUMN stored_at_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE data SET stored_at_ms = CAST(strftime('%s', 'now') AS INTEGER) * 1000;
+CREATE INDEX data_by_trace ON data (project_id, trace_id, stored_at_ms)
+"""
+"""Tombstones: `removed` once no row is left, `stays` where it outlives that. Values that were there before count as
+stored at the moment of this script."""
 
 _MEMBER_IDS: Final = """
 ALTER TABLE project_members ADD COLUMN oid TEXT;
@@ -114,7 +224,7 @@ CREATE INDEX attempts_by_key ON attempts (key, at_ms);
 CREATE INDEX attempts_by_end ON attempts (ends_at_ms)
 """
 
-MIGRATIONS: Final = (_FIRST, _PENDING, _RETENTION, _MEMBER_IDS, _ATTEMPTS)
+MIGRATIONS: Final = (_FIRST, _PENDING, _INDEX, _RETENTION, _DELETION, _MEMBER_IDS, _ATTEMPTS)
 """The nth script (from 1) leads from version n - 1 to version n; none is ever changed once released."""
 
 
@@ -142,6 +252,16 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+def _statements(script: str) -> Iterator[str]:
+    """Take a script apart; a trigger's semicolons are its own."""
+    statement = ""
+    for part in script.split(";"):
+        statement += part + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
 def _apply(connection: sqlite3.Connection, path: Path) -> None:
     """Run the missing scripts in one transaction; the version is read again, another process may have been first."""
     connection.execute("BEGIN EXCLUSIVE")
@@ -152,7 +272,7 @@ def _apply(connection: sqlite3.Connection, path: Path) -> None:
                 f"The database {path} was made by another program. Point XRAY_STORE_URL at another file."
             )
         for script in MIGRATIONS[version:]:
-            for statement in script.split(";"):
+            for statement in _statements(script):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")

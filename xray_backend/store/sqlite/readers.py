@@ -3,21 +3,80 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from xray_backend.errors import Unavailable
 from xray_backend.query.sql import register_functions
 from xray_backend.store.sqlite.connection import open_connection
 from xray_backend.store.sqlite.failures import RETRY_AFTER_SECONDS, translated
 
-__all__ = ["Readers"]
+__all__ = ["Readers", "Snapshot"]
+
+Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
 
 _INSTRUCTIONS_BETWEEN_CHECKS: Final = 10_000
 """SQLite's virtual machine does these in some milliseconds: often enough for a limit in seconds, seldom enough
 that waiting for the interpreter's lock does not slow the query down."""
+
+
+_ROWS_AT_ONCE: Final = 256
+"""Of documents that are read one after the other: less than a megabyte of usual ones."""
+
+
+class Snapshot:
+    """One view of the database for several statements, which have one time limit together."""
+
+    def __init__(self, connection: sqlite3.Connection, time_limit_seconds: float) -> None:
+        self._connection = connection
+        self._time_limit_seconds = time_limit_seconds
+        self._deadline = time.monotonic() + time_limit_seconds
+        connection.set_progress_handler(self._is_over, _INSTRUCTIONS_BETWEEN_CHECKS)
+
+    def all(self, sql: str, parameters: Parameters = ()) -> list[Any]:
+        """Return all rows. Raises `Unavailable` if the time limit is over."""
+        with self._failing_clearly():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def first(self, sql: str, parameters: Parameters = ()) -> Any:
+        """Return the first row, or None."""
+        rows = self.all(sql, parameters)
+        return rows[0] if rows else None
+
+    def each(self, sql: str, parameters: Parameters = ()) -> Iterator[Any]:
+        """Yield the rows, holding only some of them in memory. Raises `Unavailable` if the time limit is over."""
+        with self._failing_clearly():
+            cursor = self._connection.execute(sql, parameters)
+            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                yield from rows
+                self.check_time()
+
+    def check_time(self) -> None:
+        """Return while there is time: work between statements asks now and then. Raises `Unavailable` if not."""
+        if self._is_over():
+            raise self._too_slow()
+
+    @contextmanager
+    def _failing_clearly(self) -> Iterator[None]:
+        with translated():
+            try:
+                yield
+            except sqlite3.OperationalError as error:
+                if str(error) != "interrupted":
+                    raise
+                raise self._too_slow() from None
+
+    def _is_over(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def _too_slow(self) -> Unavailable:
+        return Unavailable(
+            f"The query took longer than the limit of {self._time_limit_seconds:g} s and was stopped; "
+            "narrow the filter, or ask for a shorter time.",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
 
 
 class Readers:
@@ -30,19 +89,23 @@ class Readers:
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
 
-    def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def all(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """Return all rows. Raises `Unavailable` if it takes longer than the time limit."""
         with translated(), self._lend() as connection:
-            deadline = time.monotonic() + self._time_limit_seconds
-            connection.set_progress_handler(lambda: time.monotonic() > deadline, _INSTRUCTIONS_BETWEEN_CHECKS)
-            try:
-                return connection.execute(sql, parameters).fetchall()
-            except sqlite3.OperationalError as error:
-                if str(error) != "interrupted":
-                    raise
-                raise Unavailable(self._too_slow(), retry_after_seconds=RETRY_AFTER_SECONDS) from None
+            return Snapshot(connection, self._time_limit_seconds).all(sql, parameters)
 
-    def first(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Lend a view of the database that stays the same, whatever is written meanwhile."""
+        with translated(), self._lend() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield Snapshot(connection, self._time_limit_seconds)
+            finally:
+                connection.set_progress_handler(None, 0)
+                connection.execute("COMMIT")
+
+    def first(self, sql: str, parameters: Parameters = ()) -> Any:
         """Return the first row, or None."""
         rows = self.all(sql, parameters)
         return rows[0] if rows else None
@@ -78,9 +141,3 @@ class Readers:
                 self._idle.append(connection)
                 return
         connection.close()
-
-    def _too_slow(self) -> str:
-        return (
-            f"The query took longer than the limit of {self._time_limit_seconds:g} s and was stopped; "
-            "narrow the filter, or ask for a shorter time."
-        )

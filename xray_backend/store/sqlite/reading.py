@@ -1,22 +1,25 @@
 """Reading traces, steps, data records and schemas back."""
 # ruff: noqa: S608 - what is put together are our own names and the compiled condition; every value is bound
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
 from xray_backend.clock import iso
-from xray_backend.query.cursor import Position, StepPosition
-from xray_backend.query.sql import compile_condition
+from xray_backend.query.cursor import FieldPosition, Position, StepPosition
+from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
 from xray_backend.store.base import Collection, DataRecord, Json, Page, StepPage
+from xray_backend.store.sqlite.index.block import TIME_COLUMN
+from xray_backend.store.sqlite.index.by_field import page_by_field
+from xray_backend.store.sqlite.index.by_time import page_by_time
+from xray_backend.store.sqlite.index.finder import Finder
 from xray_backend.store.sqlite.readers import Readers
+from xray_backend.store.sqlite.visible import visible
 
 __all__ = ["Reading"]
-
-_TIME: Final[Mapping[Collection, str]] = {"steps": "timestamp_ms", "traces": "created_at_ms"}
 
 _STEPS_OF: Final = """
 SELECT CAST(steps.doc AS BLOB), steps.step_number, steps.timestamp_ms, steps.step_id
@@ -49,6 +52,15 @@ class _Terms:
         self.sql.append(sql)
         self.parameters.extend(parameters)
 
+    @classmethod
+    def of(cls, project_id: str, *, by_trace: bool = True) -> "_Terms":
+        """Begin with those that each read of a project has."""
+        conditions, parameters = visible(project_id, by_trace=by_trace)
+        return cls(["project_id = ?", *conditions], [project_id, *parameters])
+
+    def __str__(self) -> str:
+        return " AND ".join(self.sql)
+
 
 class Reading:
     """The reading half of what the SDK sent."""
@@ -67,7 +79,7 @@ class Reading:
         after: Position | None,
     ) -> Page:
         """List traces, newest first."""
-        terms = _Terms(["project_id = ?"], [project_id])
+        terms = _Terms.of(project_id, by_trace=False)
         if status is not None:
             terms.add("status = ?", status)
         if start_ms is not None:
@@ -77,47 +89,61 @@ class Reading:
         return self._page("traces", terms, limit, after)
 
     def query(
-        self, collection: Collection, project_id: str, condition: Node, *, limit: int, after: Position | None
+        self,
+        collection: Collection,
+        project_id: str,
+        condition: Node,
+        *,
+        sort: Sort | None,
+        limit: int,
+        after: Position | FieldPosition | None,
     ) -> Page:
-        """Find documents, newest first."""
-        compiled = compile_condition(condition, collection)
-        terms = _Terms(["project_id = ?"], [project_id])
-        terms.add(f"({compiled.sql})", *compiled.params)
-        return self._page(collection, terms, limit, after)
+        """Find documents, in the order of time or of a field."""
+        with self._readers.snapshot() as snapshot:
+            finder = Finder(snapshot, collection, project_id, condition)
+            if sort is None or sort.is_by_time(collection):
+                direction = -1 if sort is None else sort.direction
+                return page_by_time(finder, direction, limit, cast("Position | None", after))
+            return page_by_field(finder, sort, limit, cast("FieldPosition | None", after))
+
+    def count(self, collection: Collection, project_id: str, condition: Node) -> int:
+        """Count documents."""
+        with self._readers.snapshot() as snapshot:
+            return Finder(snapshot, collection, project_id, condition).count()
 
     def trace(self, project_id: str, trace_id: str) -> Json | None:
         """Find one trace."""
-        row = self._readers.first(
-            "SELECT CAST(doc AS BLOB) FROM traces WHERE project_id = ? AND trace_id = ?", (project_id, trace_id)
-        )
+        terms = _Terms.of(project_id, by_trace=False)
+        terms.add("trace_id = ?", trace_id)
+        row = self._readers.first(f"SELECT CAST(doc AS BLOB) FROM traces WHERE {terms}", terms.parameters)
         return None if row is None else row[0]
 
     def steps_of(self, project_id: str, trace_id: str, *, limit: int, after: StepPosition | None) -> StepPage:
         """List a part of a trace's steps."""
-        terms = _Terms(["project_id = ?", "trace_id = ?"], [project_id, trace_id])
+        terms = _Terms.of(project_id)
+        terms.add("trace_id = ?", trace_id)
         if after is not None:
             place = (after.step_number is None, after.step_number or 0, after.time_ms, after.step_id)
             terms.add("(step_number IS NULL, coalesce(step_number, 0), timestamp_ms, step_id) > (?, ?, ?, ?)", *place)
-        rows = self._readers.all(_STEPS_OF.format(terms=" AND ".join(terms.sql)), (*terms.parameters, limit + 1))
+        rows = self._readers.all(_STEPS_OF.format(terms=terms), (*terms.parameters, limit + 1))
         more = len(rows) > limit
         rows = rows[:limit]
         return StepPage([row[0] for row in rows], StepPosition(*rows[-1][1:]) if more and rows else None)
 
     def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
         """List the records of these data ids, by data id."""
-        rows = self._readers.all(
-            "SELECT CAST(doc AS BLOB) FROM data WHERE project_id = ? AND trace_id = ?"
-            " AND data_id IN (SELECT value FROM json_each(?)) ORDER BY data_id",
-            (project_id, trace_id, msgspec.json.encode(list(data_ids)).decode()),
-        )
+        terms = _Terms.of(project_id)
+        terms.add("trace_id = ?", trace_id)
+        terms.add("data_id IN (SELECT value FROM json_each(?))", msgspec.json.encode(list(data_ids)).decode())
+        rows = self._readers.all(f"SELECT CAST(doc AS BLOB) FROM data WHERE {terms} ORDER BY data_id", terms.parameters)
         return [row[0] for row in rows]
 
     def data(self, project_id: str, trace_id: str, data_id: str) -> DataRecord | None:
         """Find one data record with its content."""
-        row = self._readers.first(
-            "SELECT doc, content FROM data WHERE project_id = ? AND trace_id = ? AND data_id = ?",
-            (project_id, trace_id, data_id),
-        )
+        terms = _Terms.of(project_id)
+        terms.add("trace_id = ?", trace_id)
+        terms.add("data_id = ?", data_id)
+        row = self._readers.first(f"SELECT doc, content FROM data WHERE {terms}", terms.parameters)
         if row is None:
             return None
         found = msgspec.json.decode(row[0], type=_DataDocument)
@@ -125,22 +151,22 @@ class Reading:
 
     def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
         """List the shapes seen, by step name and hash."""
-        terms = _Terms(["project_id = ?"], [project_id])
+        terms = _Terms.of(project_id, by_trace=False)
         if step_name is not None:
             terms.add("step_name = ?", step_name)
         rows = self._readers.all(
             f"SELECT step_name, schema_hash, CAST(shape AS BLOB), last_seen_at_ms FROM schemas"
-            f" WHERE {' AND '.join(terms.sql)} ORDER BY step_name, schema_hash",
+            f" WHERE {terms} ORDER BY step_name, schema_hash",
             terms.parameters,
         )
         return [_schema(*row) for row in rows]
 
     def _page(self, collection: Collection, terms: _Terms, limit: int, after: Position | None) -> Page:
-        time = _TIME[collection]
+        time = TIME_COLUMN[collection]
         if after is not None:
             terms.add(f"({time}, oid) < (?, ?)", *after)
         rows = self._readers.all(
-            f"SELECT CAST(doc AS BLOB), {time}, oid FROM {collection} WHERE {' AND '.join(terms.sql)}"
+            f"SELECT CAST(doc AS BLOB), {time}, oid FROM {collection} WHERE {terms}"
             f" ORDER BY {time} DESC, oid DESC LIMIT ?",
             (*terms.parameters, limit + 1),
         )

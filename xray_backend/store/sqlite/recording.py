@@ -2,8 +2,8 @@
 
 import math
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -12,6 +12,7 @@ from xray_backend.clock import iso
 from xray_backend.ids import new_object_id
 from xray_backend.store.base import DataRecord, EventBatch, SchemaSighting, StepRecord, TraceEvent, WriteResult
 from xray_backend.store.sqlite.merging import merge_trace
+from xray_backend.store.sqlite.tombstones import count_events, without_deleted
 from xray_backend.store.sqlite.writer import Writer
 from xray_backend.store.trace_state import seen_at
 
@@ -20,16 +21,16 @@ __all__ = ["Recording"]
 _STEP: Final = """
 INSERT INTO steps (oid, project_id, trace_id, step_id, step_name, step_number, timestamp_ms, pending, doc)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (project_id, step_id) DO UPDATE SET
-    trace_id = excluded.trace_id, step_name = excluded.step_name, step_number = excluded.step_number,
-    timestamp_ms = excluded.timestamp_ms, pending = 0,
-    doc = substr(excluded.doc, 1, 8) || steps.oid || substr(excluded.doc, 33)
-WHERE steps.pending AND NOT excluded.pending
+ON CONFLICT (project_id, step_id) DO NOTHING
 """
-"""A final step takes a pending one's place and `_id`; a document begins with `{"_id":"` and its 24 digits."""
+
+_RUNNING: Final = """
+SELECT seq, step_id, oid FROM steps
+WHERE project_id = ? AND step_id IN (SELECT value FROM json_each(?)) AND pending = 1
+"""
 
 _DATA: Final = """
-INSERT INTO data (oid, project_id, data_id, trace_id, doc, content) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO data (oid, project_id, data_id, trace_id, doc, content, stored_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (project_id, data_id) DO NOTHING
 """
 
@@ -40,6 +41,10 @@ ON CONFLICT (project_id, step_name, schema_hash) DO UPDATE SET
 """
 
 _encode = msgspec.json.Encoder().encode
+
+_STEP_ID: Final = 3
+_PENDING: Final = 7
+"""Where these stand in a row."""
 
 
 @dataclass(frozen=True)
@@ -56,28 +61,69 @@ class _Rows:
         """Write all of it in the open transaction."""
         for trace_id, events in self.traces.items():
             merge_trace(connection, self.project_id, trace_id, events)
-        stored = _insert(connection, _STEP, self.steps) + _insert(connection, _DATA, self.data)
+        stored = self._write_steps(connection) + _insert(connection, _DATA, self.data)
         _insert(connection, _SCHEMA, self.schemas)
         return WriteResult(stored=stored, repeated=len(self.steps) + len(self.data) - stored)
+
+    def _write_steps(self, connection: sqlite3.Connection) -> int:
+        """Write the running steps before the final ones, which may end them, and return how many were new."""
+        final: dict[object, tuple[object, ...]] = {}
+        running = []
+        for step in self.steps:
+            if not step[_PENDING]:
+                final.setdefault(step[_STEP_ID], step)
+            elif step[_STEP_ID] not in final:
+                running.append(step)
+        stored = _insert(connection, _STEP, running)
+        _take_places(connection, self.project_id, final)
+        return stored + _insert(connection, _STEP, list(final.values()))
 
 
 class Recording:
     """The writing half of what the SDK sends."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, clock: Callable[[], int]) -> None:
         self._writer = writer
+        self._clock = clock
 
     def write(self, batch: EventBatch) -> WriteResult:
-        """Store the batch as a whole, or nothing of it."""
-        project = batch.project_id
-        rows = _Rows(
-            project,
-            _by_trace(batch.traces, batch.steps),
-            [_step_row(project, step) for step in batch.steps],
-            [_data_row(project, record) for record in batch.data],
-            [_schema_row(project, sighting) for sighting in batch.schemas],
-        )
-        return self._writer.run(rows.write)
+        """Store the batch as a whole, or nothing of it; what was deleted is left out."""
+        now = self._clock()
+        rows = _rows(batch, now)
+
+        def store(connection: sqlite3.Connection) -> WriteResult:
+            kept = without_deleted(connection, batch, now)
+            if kept is batch:
+                return rows.write(connection)
+            result = _rows(kept, now).write(connection)
+            return replace(result, deleted=count_events(batch) - count_events(kept))
+
+        return self._writer.run(store)
+
+
+def _rows(batch: EventBatch, now_ms: int) -> _Rows:
+    project = batch.project_id
+    return _Rows(
+        project,
+        _by_trace(batch.traces, batch.steps),
+        [_step_row(project, step) for step in batch.steps],
+        [_data_row(project, record, now_ms) for record in batch.data],
+        [_schema_row(project, sighting) for sighting in batch.schemas],
+    )
+
+
+def _take_places(connection: sqlite3.Connection, project_id: str, final: dict[object, tuple[object, ...]]) -> None:
+    """Remove the running steps that end here. The final ones take their `_id`, but get a `seq` of their own."""
+    running = connection.execute(_RUNNING, (project_id, _text(list(final)))).fetchall() if final else []
+    for seq, step_id, object_id in running:
+        connection.execute("DELETE FROM steps WHERE seq = ?", (seq,))
+        _, *columns, document = final[step_id]
+        final[step_id] = (object_id, *columns, _with_object_id(str(document), object_id))
+
+
+def _with_object_id(document: str, object_id: str) -> str:
+    """Put another `_id` into a document, which begins with `{"_id":"` and 24 digits."""
+    return f"{document[:8]}{object_id}{document[32:]}"
 
 
 def _insert(connection: sqlite3.Connection, sql: str, rows: list[tuple[object, ...]]) -> int:
@@ -123,7 +169,7 @@ def _step_row(project_id: str, step: StepRecord) -> tuple[object, ...]:
     )
 
 
-def _data_row(project_id: str, record: DataRecord) -> tuple[object, ...]:
+def _data_row(project_id: str, record: DataRecord, stored_at_ms: int) -> tuple[object, ...]:
     object_id = new_object_id()
     document = {
         "_id": object_id,
@@ -138,7 +184,7 @@ def _data_row(project_id: str, record: DataRecord) -> tuple[object, ...]:
         "sha256": record.sha256,
         "__v": 0,
     }
-    return (object_id, project_id, record.data_id, record.trace_id, _text(document), record.content)
+    return (object_id, project_id, record.data_id, record.trace_id, _text(document), record.content, stored_at_ms)
 
 
 def _schema_row(project_id: str, sighting: SchemaSighting) -> tuple[object, ...]:

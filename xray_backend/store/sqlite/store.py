@@ -2,11 +2,13 @@
 # ruff: noqa: D102 - the methods' docstrings are the port's, in store/base.py
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection as AnyOf
 from pathlib import Path
 from typing import Final
 
 from xray_backend.clock import now_ms
-from xray_backend.query.cursor import Position, StepPosition
+from xray_backend.query.cursor import FieldPosition, Position, StepPosition
+from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
 from xray_backend.store.base import (
     ApiKey,
@@ -25,9 +27,13 @@ from xray_backend.store.base import (
     User,
     WriteResult,
 )
+from xray_backend.store.deletions import DeletionPiece, PieceRemoval
 from xray_backend.store.sqlite.accounts import Accounts
 from xray_backend.store.sqlite.attempts import Attempts
+from xray_backend.store.sqlite.deleting import Deleting
+from xray_backend.store.sqlite.expiring import Expiring
 from xray_backend.store.sqlite.failures import translated
+from xray_backend.store.sqlite.index.keeper import IndexKeeper
 from xray_backend.store.sqlite.keys import Keys
 from xray_backend.store.sqlite.members import Members
 from xray_backend.store.sqlite.migrations import migrate
@@ -61,12 +67,15 @@ class SqliteStore(Store):
         with translated():
             migrate(path)
         self._writer = Writer(path)
+        self._index_keeper = IndexKeeper(path)
         self._readers = Readers(path, query_timeout_seconds)
         self._accounts = Accounts(self._writer, self._readers, clock)
         self._members = Members(self._writer, self._readers, clock)
         self._attempts = Attempts(self._writer, self._readers, clock)
         self._keys = Keys(self._writer, self._readers)
-        self._recording = Recording(self._writer)
+        self._recording = Recording(self._writer, clock)
+        self._deleting = Deleting(self._writer, self._readers, clock)
+        self._expiring = Expiring(self._writer, self._readers, clock)
         self._reading = Reading(self._readers)
 
     def create_user(self, user: User) -> None:
@@ -131,6 +140,27 @@ class SqliteStore(Store):
     def write(self, batch: EventBatch) -> WriteResult:
         return self._recording.write(batch)
 
+    def delete_trace(self, project_id: str, trace_id: str) -> bool:
+        return self._deleting.trace(project_id, trace_id)
+
+    def delete_project(self, project_id: str) -> bool:
+        return self._deleting.project(project_id)
+
+    def expire_traces(self, limit: int) -> int:
+        return self._expiring.expire(limit)
+
+    def is_deleted(self, project_id: str, trace_id: str) -> bool:
+        return self._deleting.is_deleted(project_id, trace_id)
+
+    def recorded_data(self, project_id: str, data_ids: Sequence[str]) -> AnyOf[str]:
+        return self._deleting.recorded_data(project_id, data_ids)
+
+    def next_deletion(self, limit: int) -> DeletionPiece | None:
+        return self._deleting.next_piece(limit)
+
+    def remove(self, piece: DeletionPiece, limit: int) -> PieceRemoval:
+        return self._deleting.remove(piece, limit)
+
     def traces(
         self,
         project_id: str,
@@ -158,16 +188,30 @@ class SqliteStore(Store):
         return self._reading.data(project_id, trace_id, data_id)
 
     def query(
-        self, collection: Collection, project_id: str, condition: Node, *, limit: int, after: Position | None
+        self,
+        collection: Collection,
+        project_id: str,
+        condition: Node,
+        *,
+        sort: Sort | None = None,
+        limit: int,
+        after: Position | FieldPosition | None,
     ) -> Page:
-        return self._reading.query(collection, project_id, condition, limit=limit, after=after)
+        return self._reading.query(collection, project_id, condition, sort=sort, limit=limit, after=after)
+
+    def count(self, collection: Collection, project_id: str, condition: Node) -> int:
+        return self._reading.count(collection, project_id, condition)
 
     def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
         return self._reading.schemas(project_id, step_name)
+
+    def start(self) -> None:
+        self._index_keeper.start()
 
     def ping(self) -> None:
         self._readers.first("SELECT 1 FROM users LIMIT 1")
 
     def close(self) -> None:
+        self._index_keeper.stop()
         self._writer.close()
         self._readers.close()

@@ -1,0 +1,34 @@
+"""The shapes that steps of one name had lately: to see that a step has one of them costs less than to make it anew."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from xray_backend.ingest.schemas import Shape, has_shape, hash_of, shape_of
+
+__all__ = ["RecentShapes"]
+
+_SHAPES_OF_A_NAME: Final = 4
+"""A step mostly has one shape, or a few for its branches; each more that is tried in vain costs a few comparisons."""
+
+_NAMES: Final = 10_000
+"""Ten times what a large project has; then all are forgotten, and learned again."""
+
+
+class RecentShapes:
+    """Finds the shape of metadata. Safe for any number of threads: what is known is replaced, never changed."""
+
+    def __init__(self) -> None:
+        self._recent: dict[str, tuple[tuple[str, Shape], ...]] = {}
+
+    def find(self, step_name: str, metadata: Mapping[str, object]) -> tuple[str, Shape]:
+        """Return the hash of the metadata's shape, and the shape."""
+        recent = self._recent.get(step_name, ())
+        for known in recent:
+            if has_shape(metadata, known[1]):
+                return known
+        shape = shape_of(metadata)
+        found = (hash_of(shape), shape)
+        if len(self._recent) >= _NAMES:
+            self._recent = {}
+        self._recent[step_name] = (found, *recent)[:_SHAPES_OF_A_NAME]
+        return found

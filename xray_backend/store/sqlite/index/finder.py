@@ -1,0 +1,126 @@
+"""The documents that match a filter: those in blocks by the index, the newest rows behind it one by one."""
+# ruff: noqa: S608 - what is put together are our own names and the compiled condition; every value is bound
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Final, NamedTuple
+
+import msgspec
+
+from xray_backend.query.sql import compile_condition
+from xray_backend.query.tree import Node
+from xray_backend.store.base import Collection, Json
+from xray_backend.store.sqlite.index.bits import rising
+from xray_backend.store.sqlite.index.block import TIME_COLUMN
+from xray_backend.store.sqlite.index.bounds import Bounds
+from xray_backend.store.sqlite.index.evaluate import evaluate
+from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, blocks_of
+from xray_backend.store.sqlite.readers import Snapshot
+from xray_backend.store.sqlite.visible import visible
+
+__all__ = ["Finder", "Row"]
+
+_FIRST_LOOKS: Final = 64
+"""Documents that are looked at together where the index cannot tell: about a page."""
+
+_MOST_LOOKS: Final = 2048
+"""Where few of them match, more at once: each statement has its own cost."""
+
+_MANY_BEHIND: Final = 4096
+"""With more rows behind the index than this, the order of time finds a page sooner than reading them all."""
+
+
+class Row(NamedTuple):
+    """Where a document stands in the order of time, and its row."""
+
+    time_ms: int
+    object_id: str
+    seq: int
+
+
+class Finder:
+    """Finds the documents of one project that match, in one view of the database."""
+
+    def __init__(self, snapshot: Snapshot, collection: Collection, project_id: str, condition: Node) -> None:
+        self.snapshot = snapshot
+        self.collection = collection
+        self._project_id = project_id
+        self._node = condition
+        self._condition = compile_condition(condition, collection)
+
+    @cached_property
+    def blocks(self) -> list[IndexedBlock]:
+        """The blocks of the project, the newest first; none of one that is deleted."""
+        if self.snapshot.first("SELECT 1 FROM deleted_projects WHERE project_id = ?", (self._project_id,)):
+            return []
+        return blocks_of(self.snapshot, self.collection, self._project_id)
+
+    def bounds(self, block: IndexedBlock) -> Bounds:
+        """Return what the index knows of a block. Raises `Unavailable` if the time limit is over."""
+        self.snapshot.check_time()
+        return evaluate(self._node, block, self.collection)
+
+    def matching(self, block: IndexedBlock, sure: int, positions: Iterator[int]) -> Iterator[int]:
+        """Yield those of the positions that match, in their order; the sure ones without a look."""
+        looks = _FIRST_LOOKS
+        while batch := list(islice(positions, looks)):
+            unsure = [position for position in batch if not sure >> position & 1]
+            confirmed = self._confirmed([block.seqs[position] for position in unsure]) if unsure else set()
+            yield from (at for at in batch if sure >> at & 1 or block.seqs[at] in confirmed)
+            looks = min(looks * 4, _MOST_LOOKS)
+
+    def count(self) -> int:
+        """Return how many documents match."""
+        behind = self._behind("count(*)", "")
+        total: int = self.snapshot.first(*behind)[0]
+        for block in self.blocks:
+            sure, maybe = self.bounds(block)
+            total += sure.bit_count()
+            if maybe != sure:
+                total += sum(1 for _ in self.matching(block, 0, rising(maybe & ~sure)))
+        return total
+
+    def behind(self, terms: str, parameters: Sequence[object], order: str, limit: int) -> list[Row]:
+        """Return matching rows that no block holds yet, for which the terms hold too."""
+        time = TIME_COLUMN[self.collection]
+        sql, bound = self._behind(f"{time}, oid, seq", terms)
+        return [Row(*row) for row in self.snapshot.all(f"{sql} ORDER BY {order} LIMIT ?", (*bound, *parameters, limit))]
+
+    def documents_behind(self) -> Iterator[tuple[int, str, str]]:
+        """Yield row, `_id` and text of each matching document that no block holds yet."""
+        return self.snapshot.each(*self._behind("seq, oid, doc", ""))
+
+    def documents(self, seqs: Iterable[int]) -> Iterator[tuple[int, str, str]]:
+        """Yield row, `_id` and text of these documents, in no order."""
+        sql = f"SELECT seq, oid, doc FROM {self.collection} WHERE seq IN (SELECT value FROM json_each(?))"
+        return self.snapshot.each(sql, (_json(list(seqs)),))
+
+    def answers(self, seqs: Sequence[int]) -> list[Json]:
+        """Return these documents as they are answered, in this order."""
+        sql = f"SELECT seq, CAST(doc AS BLOB) FROM {self.collection} WHERE seq IN (SELECT value FROM json_each(?))"
+        found = dict(self.snapshot.all(sql, (_json(seqs),)))
+        return [found[seq] for seq in seqs]
+
+    def _behind(self, columns: str, terms: str) -> tuple[str, list[object]]:
+        """Return the statement for rows that no block holds yet, and its parameters but those of the terms."""
+        indexed_to, newest = self.snapshot.first(
+            f"SELECT indexed_to, (SELECT max(seq) FROM {self.collection}) FROM index_progress WHERE collection = ?",
+            (self.collection,),
+        )
+        few = (newest or 0) - indexed_to <= _MANY_BEHIND
+        table = f"{self.collection} NOT INDEXED" if few else self.collection
+        seq = "seq" if few else "+seq"  # the sign keeps SQLite from reading by row
+        conditions, parameters = visible(self._project_id, by_trace=self.collection == "steps")
+        where = " AND ".join([f"{seq} > ?", "project_id = ?", *conditions, f"({self._condition.sql})"])
+        sql = f"SELECT {columns} FROM {table} WHERE {where}{terms}"
+        return sql, [indexed_to, self._project_id, *parameters, *self._condition.params]
+
+    def _confirmed(self, seqs: Sequence[int]) -> set[int]:
+        among = "seq IN (SELECT value FROM json_each(?))"
+        sql = f"SELECT seq FROM {self.collection} WHERE {among} AND ({self._condition.sql})"
+        return {row[0] for row in self.snapshot.all(sql, (_json(seqs), *self._condition.params))}
+
+
+def _json(seqs: Sequence[int]) -> str:
+    return msgspec.json.encode(seqs).decode()

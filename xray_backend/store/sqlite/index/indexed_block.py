@@ -1,0 +1,234 @@
+"""A block that is read: which positions hold a value, and which document stands at a position."""
+
+import sys
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Final, NamedTuple
+
+from xray_backend.store.base import Collection
+from xray_backend.store.sqlite.index.bits import all_bits, bits_of, from_bitmap
+from xray_backend.store.sqlite.index.block import OID_BYTES
+from xray_backend.store.sqlite.index.chunk import Chunk, Key
+from xray_backend.store.sqlite.index.kinds import MARK, Kind
+from xray_backend.store.sqlite.readers import Snapshot
+
+__all__ = ["BlockRow", "IndexedBlock", "Span", "blocks_of"]
+
+_BLOCKS: Final = """
+SELECT block_id, size, first_ms, last_ms, first_seq, last_seq, first_oid, last_oid
+FROM index_blocks WHERE collection = ? AND project_id = ? ORDER BY last_ms DESC
+"""
+_GONE: Final[Mapping[Collection, str]] = {
+    "traces": "SELECT seq FROM index_gone WHERE collection = 'traces' AND project_id = ?1 ORDER BY seq",
+    "steps": """
+        SELECT seq FROM index_gone WHERE collection = 'steps' AND project_id = ?1
+        UNION ALL SELECT seq FROM steps WHERE project_id = ?1 AND trace_id IN
+            (SELECT trace_id FROM deleted_traces WHERE project_id = ?1 AND removed = 0)
+        ORDER BY seq
+    """,
+}
+"""Rows that no block shows any more: deleted ones that are not noted in it yet, and those that are about to go."""
+
+_CHUNKS: Final = "SELECT payload FROM index_chunks WHERE block_id = ? AND path = ? AND kind = ?"
+_FROM: Final = """ AND first >= coalesce(
+    (SELECT max(first) FROM index_chunks WHERE block_id = ? AND path = ? AND kind = ? AND first <= ?), ?)"""
+_TO: Final = " AND first <= ?"
+_LAST_TO: Final = " AND first <= ? ORDER BY first DESC LIMIT 1"
+_NEXT: Final = {1: " AND first > ? ORDER BY first LIMIT 1", -1: " AND first < ? ORDER BY first DESC LIMIT 1"}
+
+
+_FIRST_SURROGATE: Final = 0xD800
+_AFTER_SURROGATES: Final = 0xE000
+"""What lies between are no characters, and no text has them."""
+
+
+class Span(NamedTuple):
+    """A range of values; None is no bound."""
+
+    low: Key | None = None
+    high: Key | None = None
+    with_low: bool = True
+    with_high: bool = True
+
+    def start(self, values: Sequence[Key]) -> int:
+        """Return the index of the first of these ascending values that is within."""
+        if self.low is None:
+            return 0
+        return (bisect_left if self.with_low else bisect_right)(values, self.low)
+
+    def end(self, values: Sequence[Key]) -> int:
+        """Return the index after the last of these ascending values that is within."""
+        if self.high is None:
+            return len(values)
+        return (bisect_right if self.with_high else bisect_left)(values, self.high)
+
+
+class BlockRow(NamedTuple):
+    """What is known of a block without reading it."""
+
+    block_id: int
+    size: int
+    first_ms: int
+    last_ms: int
+    first_seq: int
+    last_seq: int
+    first_oid: str
+    last_oid: str
+
+
+def blocks_of(snapshot: Snapshot, collection: Collection, project_id: str) -> "list[IndexedBlock]":
+    """Return a project's blocks, the newest first."""
+    gone = [row[0] for row in snapshot.all(_GONE[collection], (project_id,))]
+    rows = snapshot.all(_BLOCKS, (collection, project_id))
+    return [IndexedBlock(snapshot, BlockRow(*row), gone) for row in rows]
+
+
+class IndexedBlock:
+    """Reads one block, each part when it is first needed."""
+
+    def __init__(self, snapshot: Snapshot, row: BlockRow, gone: Sequence[int]) -> None:
+        self._snapshot = snapshot
+        self.row = row
+        self.size = row.size
+        self.every: Final = all_bits(row.size)
+        self._gone = gone[bisect_left(gone, row.first_seq) : bisect_right(gone, row.last_seq)]
+
+    # -- what stands at a position ----------------------------------------------------------------------
+
+    @cached_property
+    def alive(self) -> int:
+        """The positions whose documents are still there."""
+        gone = from_bitmap(self._blob("gone"))
+        if self._gone:
+            rows = frozenset(self._gone)
+            gone |= bits_of([at for at, seq in enumerate(self.seqs) if seq in rows], self.size)
+        return self.every & ~gone
+
+    @cached_property
+    def opaque(self) -> int:
+        """The positions of which not everything is known."""
+        return from_bitmap(self._blob("opaque"))
+
+    @cached_property
+    def seqs(self) -> "array[int]":
+        """The rows of the documents."""
+        return _numbers("q", self._blob("seqs"))
+
+    @cached_property
+    def times(self) -> "array[int]":
+        """The times of the documents, ascending."""
+        return _numbers("q", self._blob("times"))
+
+    @cached_property
+    def by_object_id(self) -> "array[int]":
+        """The positions in the order of `_id`."""
+        return _numbers("H", self._blob("by_oid"))
+
+    def object_id(self, position: int) -> str:
+        """Return the `_id` of a document."""
+        return self._object_ids[position * OID_BYTES : (position + 1) * OID_BYTES].hex()
+
+    @cached_property
+    def _object_ids(self) -> bytes:
+        return self._blob("oids")
+
+    def before(self, time_ms: int, object_id: str) -> int:
+        """Return how many documents stand before this place in the order of time and `_id`."""
+        first = bisect_left(self.times, time_ms)
+        end = bisect_right(self.times, time_ms, first)
+        return bisect_left(range(end), object_id, first, end, key=self.object_id)
+
+    # -- where a value stands ---------------------------------------------------------------------------
+
+    def marked(self, path: str, kind: Kind) -> int:
+        """Return the positions with this fact."""
+        return self.equal(path, kind, MARK)
+
+    def equal(self, path: str, kind: Kind, key: Key) -> int:
+        """Return the positions that hold this value."""
+        chunk = self._chunk(path, kind, _LAST_TO, (key,))
+        return 0 if chunk is None else chunk.find(key)
+
+    def between(self, path: str, kind: Kind, span: Span) -> int:
+        """Return the positions that hold a value within the span."""
+        chunks = list(self.chunks(path, kind, low=span.low, high=span.high))
+        listed: array[int] = array("H")
+        found = 0
+        for number, chunk in enumerate(chunks):
+            # Only the first chunk can begin below the span, and only the last can end above it.
+            first = span.start(chunk.values) if number == 0 else 0
+            end = span.end(chunk.values) if number == len(chunks) - 1 else len(chunk)
+            found |= chunk.collect(first, end, listed)
+        return found | bits_of(listed, self.size)
+
+    def texts(self, path: str, beginning: str, test: Callable[[str], bool]) -> int:
+        """Return the positions that hold a string whose key begins so and passes the test."""
+        span = Span(beginning, _after_all(beginning), with_high=False) if beginning else Span()
+        found = 0
+        listed: array[int] = array("H")
+        for chunk in self.chunks(path, Kind.STRING, low=span.low, high=span.high):
+            for index in range(span.start(chunk.values), span.end(chunk.values)):
+                if test(chunk.values[index]):  # type: ignore[arg-type] # keys of strings are strings
+                    found |= chunk.collect(index, index + 1, listed)
+        return found | bits_of(listed, self.size)
+
+    def walk(self, path: str, kind: Kind, direction: int, start: Key | None) -> Iterator[tuple[Key, int]]:
+        """Yield each value with its positions, ascending (1) or descending (-1) from a value on.
+
+        A chunk is read when its first value is asked for.
+        """
+        chunk = self._chunk(path, kind, *_beginning(path, kind, direction, start, self.row.block_id))
+        while chunk is not None:
+            span = Span(start, None) if direction == 1 else Span(None, start)
+            order = range(span.start(chunk.values), span.end(chunk.values))
+            for index in order[::direction]:
+                yield chunk.values[index], chunk.bits(index)
+            chunk = self._chunk(path, kind, _NEXT[direction], (chunk.values[0],))
+
+    def _chunk(self, path: str, kind: Kind, terms: str, parameters: tuple[object, ...]) -> Chunk | None:
+        row = self._snapshot.first(f"{_CHUNKS}{terms}", (self.row.block_id, path, int(kind), *parameters))
+        return None if row is None else Chunk(row[0], self.size)
+
+    def chunks(self, path: str, kind: Kind, *, low: Key | None = None, high: Key | None = None) -> Iterator[Chunk]:
+        """Yield the chunks that may hold values from low to high (None: without a bound), ascending."""
+        where = (self.row.block_id, path, int(kind))
+        sql, parameters = _CHUNKS, [*where]
+        if low is not None:
+            sql, parameters = sql + _FROM, [*parameters, *where, low, low]
+        if high is not None:
+            sql, parameters = sql + _TO, [*parameters, high]
+        for row in self._snapshot.all(sql + " ORDER BY first", parameters):
+            yield Chunk(row[0], self.size)
+
+    def _blob(self, column: str) -> bytes:
+        sql = f"SELECT {column} FROM index_blocks WHERE block_id = ?"  # noqa: S608 - a name of our own
+        found: bytes = self._snapshot.first(sql, (self.row.block_id,))[0]
+        return found
+
+
+def _after_all(beginning: str) -> str | None:
+    """Return the least string that comes after all that begin so; None where there is none."""
+    kept = beginning.rstrip(chr(sys.maxunicode))
+    if not kept:
+        return None
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(_AFTER_SURROGATES if following == _FIRST_SURROGATE else following)
+
+
+def _beginning(
+    path: str, kind: Kind, direction: int, start: Key | None, block_id: int
+) -> tuple[str, tuple[object, ...]]:
+    """Return the terms for the chunk in which a walk begins."""
+    if direction == -1:
+        return (" ORDER BY first DESC LIMIT 1", ()) if start is None else (_LAST_TO, (start,))
+    if start is None:
+        return " ORDER BY first LIMIT 1", ()
+    return _FROM + " ORDER BY first LIMIT 1", (block_id, path, int(kind), start, start)
+
+
+def _numbers(code: str, packed: bytes) -> "array[int]":
+    numbers: array[int] = array(code)
+    numbers.frombytes(packed)
+    return numbers
