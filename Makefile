@@ -17,6 +17,7 @@ test: $(INSTALLED)
 # The crash tests with as many kills as a night has room for; each failure names the seed that repeats it.
 test-nightly: $(INSTALLED)
 	XRAY_CRASH_KILLS=500 $(BIN)/python -m pytest tests/crash
+	XRAY_ACCESS_CALLS=100000 $(BIN)/python -m pytest tests/access --timeout 3600
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
