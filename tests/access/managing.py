@@ -35,7 +35,7 @@ class Managing:
             (self.key_as_token, 1),
             (self.change_password, 1),
             (self.grow, 1),
-            (self.delete_trace, 1),
+            (self.delete_trace, 2),
             (self.delete_project, 1),
         ]
 

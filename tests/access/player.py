@@ -168,7 +168,8 @@ class Player(Managing):
         body = f"value of {self.world.mark[link.project_id]}".encode() if link.method == "PUT" else None
         answer = self.wire.call(link.method, link.path, body=body)
         is_there = link.project_id in self.who_may.steps
-        fine, seen = ({200, 404}, {link.project_id}) if is_there else ({404}, set())
+        gone = {404} if link.method == "GET" else {404, 409}  # a value that was deleted is not taken again
+        fine, seen = (gone | {200}, {link.project_id}) if is_there else (gone, set())
         self.world.hold(f"{link.method} by URL", answer, self.who_may.by_url(True), fine, seen)
 
     def follow_altered_link(self) -> None:
@@ -188,7 +189,7 @@ class Player(Managing):
             ]
         )
         answer = self.wire.call(link.method, altered, body=b"altered" if link.method == "PUT" else None)
-        self.world.hold("altered URL", answer, self.who_may.by_url(altered == link.path), {200, 404}, set())
+        self.world.hold("altered URL", answer, self.who_may.by_url(altered == link.path), {200, 404}, {link.project_id})
 
     def _keep_link(self, project_id: str, method: str, url: str) -> None:
         parts = urlsplit(url)
