@@ -83,7 +83,7 @@ class Server(BaseApplication):
         """Give gunicorn its settings; nothing is read from its own environment or files."""
         settings: dict[str, Any] = {
             "bind": [f"fd://{self._listener.detach()}"],
-            "workers": 1,  # /metrics tells of one process, and SQLite has one writer: more would tell less, and be no faster
+            "workers": 1,  # /metrics tells of one process, and SQLite has one writer (ADR 0007)
             "worker_class": Worker,
             "threads": self._config.threads,
             "timeout": WORKER_SILENCE_SECONDS,

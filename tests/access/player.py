@@ -101,9 +101,10 @@ class Player(Managing):
         if self.world.cursors and self.chance.random() < 0.4:
             cursor = self.chance.choice(self.world.cursors)
             asked["cursor"] = cursor.text
-            if self.chance.random() < 0.5:
-                project_id, collection = cursor.project_id, cursor.collection
+            if self.chance.random() < 0.8:  # the same query, in the same project or in another one
+                collection = cursor.collection
                 condition = asked["filter"] = msgspec.json.decode(cursor.condition)
+                project_id = self.chance.choice([cursor.project_id, project_id])
             said = (project_id, collection, msgspec.json.encode(condition).decode())
             fine = {200} if said == (cursor.project_id, cursor.collection, cursor.condition) else {400}
         answer = self.wire.call("POST", f"{API}/projects/{project_id}{collection}/query", token=token, json=asked)
