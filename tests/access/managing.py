@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tests.access.world import API, World
 
-__all__ = ["Managing"]
+__all__ = ["MEMBERS", "OWNERS", "Managing"]
 
 FEWEST_LIVING = 4
 MEMBERS, OWNERS = ("owner", "member"), ("owner",)

@@ -6,12 +6,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tests.access.managing import Managing
+from tests.access.managing import MEMBERS, Managing
 from tests.access.world import API, Cursor, Link, World
 
 __all__ = ["Player"]
 
-MEMBERS, OWNERS = ("owner", "member"), ("owner",)
 NOW_MS = 1_768_150_521_013
 
 
