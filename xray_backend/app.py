@@ -9,6 +9,7 @@ from xray_backend.api import (
     docs,
     ingest,
     keys,
+    members,
     operations,
     presign,
     projects,
@@ -42,6 +43,7 @@ from xray_backend.query.cursor import CursorCodec
 from xray_backend.query.limits import QueryLimits
 from xray_backend.services.deletion import Deletion
 from xray_backend.services.housekeeping import Housekeeper
+from xray_backend.services.members import Members
 from xray_backend.services.projects import Projects
 from xray_backend.services.readiness import Readiness
 from xray_backend.services.reading import Reading
@@ -55,7 +57,7 @@ from xray_backend.store.sqlite.store import SqliteStore
 
 __all__ = ["create_app", "limits_of", "open_store"]
 
-_BLUEPRINTS = (auth, data, ingest, keys, operations, presign, projects, query, schemas, traces)
+_BLUEPRINTS = (auth, data, ingest, keys, members, operations, presign, projects, query, schemas, traces)
 
 
 def create_app(config: Config) -> Flask:
@@ -151,10 +153,11 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         metrics=metrics,
         start=start,
         close=close,
-        accounts=Accounts(store, Passwords(), RateLimits(rates), registration_open=config.registration_open),
+        accounts=Accounts(store, Passwords(), RateLimits(rates, store), registration_open=config.registration_open),
         api_keys=api_keys,
         permissions=Permissions(store),
         projects=Projects(store),
+        members=Members(store),
         recording=Recording(bus, processor, limits, metrics),
         sdk_drops=SdkDrops(metrics),
         uploads=Uploads(bus, processor, store, files, limits),

@@ -103,7 +103,7 @@ class Server(BaseApplication):
         """Give gunicorn its settings; nothing is read from its own environment or files."""
         settings: dict[str, Any] = {
             "bind": [f"fd://{self._listener.detach()}"],
-            "workers": 1,  # key look-ups and log-in limits are remembered in this one process
+            "workers": 1,  # /metrics tells of one process, and SQLite has one writer (ADR 0007)
             "worker_class": Worker,
             "threads": self._config.threads,
             "worker_connections": _connections(),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-from xray_backend.errors import Conflict, Unavailable
+from xray_backend.errors import Conflict, NotFound, Unavailable
 from xray_backend.query.cursor import FieldPosition
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import And, Compare, Date, Exists, Not
@@ -21,6 +21,7 @@ from xray_backend.store.base import (
     DataRecord,
     EventBatch,
     KeyOwner,
+    Member,
     Position,
     Project,
     SchemaSighting,
@@ -183,6 +184,100 @@ def test_a_project_is_renamed_and_its_retention_set_each_alone_or_together(opene
     assert opener().project("p1") == unlimited
     assert store.project("p2") == other
     assert store.update_project("nowhere", name="x", retention_days=1) is None
+
+
+def people(store: Store, *names: str) -> list[User]:
+    found = [User(name, f"{name}@example.com", name.title(), "hash") for name in names]
+    for user in found:
+        store.create_user(user)
+    return found
+
+
+def test_members_come_and_go_in_one_project_only(store: Store) -> None:
+    _, bob, cleo = people(store, "ann", "bob", "cleo")
+    for project_id in ("p1", "p2"):
+        store.create_project(Project(project_id, "1" * 24, "One", 1, 1), "ann")
+    added = store.add_member("p1", bob, "member")
+    assert added == Member(added.member_id, "bob", "bob@example.com", "Bob", "member", added.joined_at_ms)
+    second_owner = store.add_member("p1", cleo, "owner")
+    listed = store.members_of("p1")
+    assert [(member.user_id, member.role) for member in listed] == [
+        ("ann", "owner"),
+        ("bob", "member"),
+        ("cleo", "owner"),
+    ]
+    assert list(listed[1:]) == [added, second_owner]
+    assert len({member.member_id for member in listed if len(member.member_id) == 24}) == 3
+    assert [member.user_id for member in store.members_of("p2")] == ["ann"]
+    assert [project.project_id for project in store.projects_of("bob")] == ["p1"]
+    assert store.role("p1", "bob") == "member"
+    assert store.role("p2", "bob") is None
+    store.remove_member("p1", "bob")
+    assert store.role("p1", "bob") is None
+    assert store.projects_of("bob") == []
+    with pytest.raises(NotFound):
+        store.remove_member("p1", "bob")
+    with pytest.raises(NotFound):
+        store.remove_member("p2", "cleo")
+    store.add_member("p1", bob, "member")
+
+
+def test_nobody_is_a_member_twice_nor_of_what_is_not_there(store: Store) -> None:
+    ann, bob = people(store, "ann", "bob")
+    store.create_project(Project("p", "1" * 24, "One", 1, 1), "ann")
+    for role in ("member", "owner"):
+        with pytest.raises(Conflict, match="already"):
+            store.add_member("p", ann, role)
+    outcomes = in_threads(8, lambda _: outcome_of(lambda: store.add_member("p", bob, "member")))
+    assert sorted(outcomes) == ["Conflict"] * 7 + ["Member"]
+    with pytest.raises(NotFound):
+        store.add_member("nowhere", bob, "member")
+    assert store.role("nowhere", "bob") is None
+
+
+def test_the_last_owner_stays_also_when_all_are_removed_at_once_by_two_processes(opener: Opener) -> None:
+    stores = [opener(), opener()]
+    owners = people(stores[0], *(f"u{n}" for n in range(8)))
+    stores[0].create_project(Project("p", "1" * 24, "One", 1, 1), "u0")
+    for user in owners[1:]:
+        stores[0].add_member("p", user, "owner")
+    outcomes = in_threads(8, lambda n: outcome_of(lambda: stores[n % 2].remove_member("p", f"u{n}")))
+    assert sorted(outcomes) == ["Conflict"] + ["NoneType"] * 7
+    (left,) = stores[1].members_of("p")
+    with pytest.raises(Conflict, match="last owner"):
+        stores[1].remove_member("p", left.user_id)
+    stores[1].add_member("p", owners[0] if left.user_id != "u0" else owners[1], "member")
+    with pytest.raises(Conflict, match="last owner"):
+        stores[0].remove_member("p", left.user_id)
+
+
+def test_a_password_is_replaced_once_by_whoever_knows_the_former(opener: Opener) -> None:
+    store = opener()
+    people(store, "ann", "bob")
+    assert not store.replace_password("ann", "another", "new")
+    assert not store.replace_password("nobody", "hash", "new")
+    outcomes = in_threads(8, lambda n: store.replace_password("ann", "hash", f"new{n}"))
+    assert sorted(outcomes) == [False] * 7 + [True]
+    changed = opener().user_by_id("ann")
+    assert changed is not None
+    assert changed.password_hash == f"new{outcomes.index(True)}"
+    bob = store.user_by_email("bob@example.com")
+    assert bob is not None
+    assert bob.password_hash == "hash"
+
+
+def test_attempts_are_counted_up_to_the_limit_over_processes_and_a_restart(opener: Opener) -> None:
+    stores = [opener(), opener()]
+    counted = in_threads(16, lambda n: stores[n % 2].count_attempt("somebody", 5, 3600))
+    assert counted.count(True) == 5
+    assert stores[0].count_attempt("somebody else", 5, 3600)
+    for store in stores:
+        store.close()
+    later = opener()
+    assert not later.count_attempt("somebody", 5, 3600)
+    assert later.attempts("somebody", 3600)[1] == 5
+    assert later.attempts("somebody else", 3600)[1] == 1
+    assert later.count_attempt("somebody", 6, 3600)
 
 
 def api_key(key_id: str, project_id: str = "p", *, at: int = 1) -> ApiKey:

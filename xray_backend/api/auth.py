@@ -1,4 +1,4 @@
-"""Registering, logging in, and who is logged in."""
+"""Registering, logging in, who is logged in, and another password."""
 
 from typing import Annotated
 
@@ -32,6 +32,13 @@ class LogIn(msgspec.Struct):
 
     email: str
     password: str
+
+
+class PasswordChange(msgspec.Struct, rename="camel"):
+    """The password as it is and as it is to be."""
+
+    current_password: str
+    new_password: Password
 
 
 class UserView(msgspec.Struct):
@@ -68,6 +75,16 @@ def log_in() -> Response:
 def me() -> Response:
     """Tell whose token this is."""
     return answer({"user": _shown(require_user())})
+
+
+@blueprint.post("/password")
+@described({"success": bool}, body=PasswordChange, credentials="token", errors=(429,))
+def change_password() -> Response:
+    """Change the password; every token that was issued before stops working, the caller's own among them."""
+    user = require_user()
+    given = read_fields(PasswordChange)
+    services().accounts.change_password(user, given.current_password, given.new_password, address=caller_address())
+    return answer({"success": True})
 
 
 def _shown(user: User) -> UserView:

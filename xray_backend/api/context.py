@@ -16,6 +16,7 @@ from xray_backend.config import Config
 from xray_backend.ingest.limits import Limits
 from xray_backend.metrics import Metrics
 from xray_backend.services.deletion import Deletion
+from xray_backend.services.members import Members
 from xray_backend.services.projects import Projects
 from xray_backend.services.readiness import Readiness
 from xray_backend.services.reading import Reading
@@ -52,6 +53,7 @@ class Services:
     api_keys: ApiKeys
     permissions: Permissions
     projects: Projects
+    members: Members
     recording: Recording
     sdk_drops: SdkDrops
     uploads: Uploads

@@ -1,4 +1,4 @@
-"""Accounts: registering and logging in."""
+"""Accounts: registering, logging in, and another password."""
 
 import re
 
@@ -37,7 +37,7 @@ class Accounts:
         self._limits.count("register_by_account", email)
         user = User(new_object_id(), email, name, self._passwords.hash(password))
         self._store.create_user(user)
-        return user, issue_token(user.user_id)
+        return user, issue_token(user)
 
     def log_in(self, email: str, password: str, *, address: str) -> tuple[User, str]:
         """Check the password. Raises `Unauthorized` if it or the e-mail is wrong; nobody can tell which."""
@@ -47,7 +47,20 @@ class Accounts:
         user = self._store.user_by_email(email)
         if not self._passwords.matches(user.password_hash if user else None, password) or user is None:
             raise Unauthorized("Invalid email or password")
-        return user, issue_token(user.user_id)
+        return user, issue_token(user)
+
+    def change_password(self, user: User, current: str, new: str, *, address: str) -> None:
+        """Give the account another password; every token that there was stops working.
+
+        A try counts as one to log in. Raises `Unauthorized` if the current password is wrong, `BadRequest` if the new
+        one is too short or too long, `TooManyRequests` if the address or the account tried too often.
+        """
+        self._limits.count("login_by_address", address)
+        self._limits.count("login_by_account", user.email)
+        if not self._passwords.matches(user.password_hash, current) or not self._store.replace_password(
+            user.user_id, user.password_hash, self._passwords.hash(new)
+        ):
+            raise Unauthorized("The current password is wrong.")
 
 
 def _checked_email(email: str) -> str:

@@ -1,9 +1,14 @@
-"""Tokens of people who logged in: JWT, HS256, 7 days, with `userId`, `iat` and `exp`."""
+"""Tokens of people who logged in: JWT, HS256, 7 days, with `userId`, `iat`, `exp` and `pwd`.
 
+`pwd` is a MAC of the stored hash of the password under which the token was issued. Each hash has a salt of its own, so
+whoever changes the password, even to the same one, ends all tokens that there were, on every process at once.
+"""
+
+import hmac
 from datetime import timedelta
 from typing import cast
 
-from flask import Flask
+from flask import Flask, current_app
 from flask_jwt_extended import JWTManager, create_access_token, get_current_user, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
 from jwt.exceptions import ExpiredSignatureError, PyJWTError
@@ -14,6 +19,8 @@ from xray_backend.store.base import Store, User
 __all__ = ["install_tokens", "issue_token", "token_user"]
 
 LIFETIME = timedelta(days=7)  # the wire contract's number
+_CLAIM = "pwd"
+_MAC_CHARACTERS = 32  # 128 bits: beyond guessing, and the token stays short
 
 
 def install_tokens(app: Flask, secret: str, store: Store) -> None:
@@ -32,14 +39,23 @@ def install_tokens(app: Flask, secret: str, store: Store) -> None:
 
     @manager.user_lookup_loader
     def find_user(header: dict[str, object], claims: dict[str, object]) -> User | None:
-        user_id = claims.get("userId")
-        return store.user_by_id(user_id) if isinstance(user_id, str) else None
+        user_id, mac = claims.get("userId"), claims.get(_CLAIM)
+        user = store.user_by_id(user_id) if isinstance(user_id, str) else None
+        if user is None or not isinstance(mac, str):
+            return None
+        return user if hmac.compare_digest(mac.encode(), _password_mac(user).encode()) else None
 
 
-def issue_token(user_id: str) -> str:
+def issue_token(user: User) -> str:
     """Return a new token for a user; needs the application's context."""
-    token: str = create_access_token(identity=user_id)
+    token: str = create_access_token(identity=user.user_id, additional_claims={_CLAIM: _password_mac(user)})
     return token
+
+
+def _password_mac(user: User) -> str:
+    key: str = current_app.config["JWT_SECRET_KEY"]
+    said = b"xray password of a token, version 1\n" + user.password_hash.encode()
+    return hmac.new(key.encode(), said, "sha256").hexdigest()[:_MAC_CHARACTERS]
 
 
 def token_user() -> User:

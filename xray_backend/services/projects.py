@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from xray_backend.clock import now_ms
 from xray_backend.errors import NotFound
 from xray_backend.ids import new_object_id, new_project_id
-from xray_backend.store.base import Project, Store
+from xray_backend.store.base import Project, Store, Unchanged
 
 __all__ = ["Projects"]
 
@@ -27,9 +27,16 @@ class Projects:
         """List the projects that a user is a member of."""
         return self._store.projects_of(user_id)
 
+    def update(self, project_id: str, *, name: str | None, retention_days: int | Unchanged | None) -> Project:
+        """Rename a project (None: it keeps its name), set its retention, or both. Raises `NotFound` if it is gone."""
+        return _found(self._store.update_project(project_id, name=name, retention_days=retention_days))
+
     def get(self, project_id: str) -> Project:
         """Find a project. Raises `NotFound` if it is gone."""
-        project = self._store.project(project_id)
-        if project is None:
-            raise NotFound("This project does not exist.")
-        return project
+        return _found(self._store.project(project_id))
+
+
+def _found(project: Project | None) -> Project:
+    if project is None:
+        raise NotFound("This project does not exist.")
+    return project

@@ -28,9 +28,11 @@ __all__ = [
     "EventBatch",
     "Json",
     "KeyOwner",
+    "Member",
     "NewShapes",
     "Page",
     "Project",
+    "Role",
     "SchemaSighting",
     "StepPage",
     "StepRecord",
@@ -49,6 +51,7 @@ SHAPES_PER_STEP_NAME = 1000
 """Code writes some dozens; a step name with more has data for keys, and another thousand would tell nobody anything."""
 
 Collection = Literal["steps", "traces"]
+Role = Literal["owner", "member"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,18 @@ class Project:
     updated_at_ms: int
     retention_days: int | None = None
     """Traces that are older are deleted; None keeps them for ever."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A person in a project."""
+
+    member_id: str
+    user_id: str
+    email: str
+    name: str
+    role: Role
+    joined_at_ms: int
 
 
 class Unchanged(Enum):
@@ -238,6 +253,24 @@ class Store(Deletions, ABC):
     def user_by_id(self, user_id: str) -> User | None:
         """Find an account by its id."""
 
+    @abstractmethod
+    def replace_password(self, user_id: str, old_hash: str, new_hash: str) -> bool:
+        """Store a new password's hash; False if the stored one is another than `old_hash` by now."""
+
+    # -- attempts ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def count_attempt(self, key: str, limit: int, window_seconds: int) -> bool:
+        """Count an attempt; False, and not counted, if there were `limit` in the window before it.
+
+        Exact over threads and processes. A refusal writes nothing, and attempts whose window is over are removed, so
+        that whoever floods the server with attempts fills neither the queue of writes nor the disk.
+        """
+
+    @abstractmethod
+    def attempts(self, key: str, window_seconds: int) -> tuple[int, int]:
+        """Return when the oldest attempt in the window was (in ms; now if there is none), and how many there are."""
+
     # -- projects and keys ------------------------------------------------------------------------------
 
     @abstractmethod
@@ -262,8 +295,23 @@ class Store(Deletions, ABC):
         """
 
     @abstractmethod
-    def role(self, project_id: str, user_id: str) -> Literal["owner", "member"] | None:
+    def role(self, project_id: str, user_id: str) -> Role | None:
         """Tell what a user may do in a project; None if they are no member or it does not exist."""
+
+    @abstractmethod
+    def add_member(self, project_id: str, user: User, role: Role) -> Member:
+        """Take a user into a project. Raises `Conflict` if they are in it, `NotFound` if it does not exist."""
+
+    @abstractmethod
+    def members_of(self, project_id: str) -> Sequence[Member]:
+        """List a project's members in the order in which they came."""
+
+    @abstractmethod
+    def remove_member(self, project_id: str, user_id: str) -> None:
+        """Take a member out. Raises `NotFound` if they are none, `Conflict` if they are its last owner.
+
+        Of all owners who are removed at once, one stays.
+        """
 
     @abstractmethod
     def create_key(self, key: ApiKey) -> None:

@@ -7,10 +7,13 @@ import time
 import jwt
 import msgspec
 import pytest
+import requests
 
+from tests.backend.api.events import step
 from tests.backend.server import Person, Server, assert_refused, new_person
 
 REGISTER, LOGIN, ME = "/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/me"
+PASSWORD = "/api/v1/auth/password"
 
 
 def secret_of(server: Server) -> str:
@@ -126,3 +129,58 @@ def test_too_many_attempts_on_one_account_are_refused_until_the_minute_is_over(s
     right = server.call("POST", LOGIN, json={"email": person.email.upper(), "password": "correct horse"})
     assert "again in" in assert_refused(right, 429)
     assert 1 <= int(right.headers["Retry-After"]) <= 60
+
+
+def logged_in(server: Server, email: str, password: str) -> str:
+    answered = server.call("POST", LOGIN, json={"email": email, "password": password})
+    assert answered.status_code == 200, answered.text
+    token: str = answered.json()["token"]
+    return token
+
+
+def change(person: Person, current: str, new: str) -> requests.Response:
+    return person.call("POST", PASSWORD, json={"currentPassword": current, "newPassword": new})
+
+
+@pytest.mark.parametrize("new", ["battery staple", "correct horse"])
+def test_a_changed_password_ends_all_tokens_that_there_were(server: Server, new: str) -> None:
+    person = new_person(server)
+    elsewhere = logged_in(server, person.email, "correct horse")
+    changed = change(person, "correct horse", new)
+    assert (changed.status_code, changed.json()) == (200, {"success": True})
+    for token in (person.token, elsewhere):
+        assert "log in" in assert_refused(server.call("GET", ME, token=token), 401)
+        assert_refused(server.call("GET", f"/api/v1/projects/{person.project_id}/traces", token=token), 401)
+    assert server.call("GET", ME, token=logged_in(server, person.email, new)).status_code == 200
+    if new != "correct horse":
+        assert_refused(server.call("POST", LOGIN, json={"email": person.email, "password": "correct horse"}), 401)
+    assert person.ingest(step()).status_code == 200  # keys are the project's, and stay
+
+
+def test_a_wrong_current_password_changes_nothing(server: Server) -> None:
+    person = new_person(server)
+    assert "current password" in assert_refused(change(person, "incorrect horse", "battery staple"), 401)
+    assert "8" in assert_refused(change(person, "correct horse", "short"), 400)
+    assert_refused(person.call("POST", PASSWORD, json={"newPassword": "battery staple"}), 400)
+    assert_refused(server.call("POST", PASSWORD, json={"currentPassword": "x", "newPassword": "battery staple"}), 401)
+    assert person.call("GET", ME).status_code == 200
+    assert logged_in(server, person.email, "correct horse")
+
+
+def test_who_stole_a_token_guesses_no_faster_than_who_logs_in(server: Server) -> None:
+    person = new_person(server)
+    tries = [change(person, "incorrect horse", "battery staple").status_code for _ in range(6)]
+    tries += [
+        server.call("POST", LOGIN, json={"email": person.email, "password": "incorrect horse"}).status_code
+        for _ in range(4)
+    ]
+    assert tries == [401] * 10
+    assert "again in" in assert_refused(change(person, "correct horse", "battery staple"), 429)
+    assert_refused(server.call("POST", LOGIN, json={"email": person.email, "password": "correct horse"}), 429)
+
+
+def test_a_token_that_does_not_say_under_which_password_it_was_issued_is_refused(
+    server: Server, person: Person
+) -> None:
+    for claims in ({}, {"pwd": None}, {"pwd": ""}, {"pwd": "0" * 32}, {"pwd": "\u00e9"}, {"pwd": ["x"]}):
+        assert_refused(server.call("GET", ME, token=forged(server, userId=person.user_id, **claims)), 401)

@@ -24,7 +24,44 @@ def test_a_project_is_made_listed_and_shown_in_the_contracts_shape(somebody: Per
     assert project["name"] == "Mein Projekt ✓"
     listed = somebody.call("GET", "/api/v1/projects").json()["projects"]
     assert [entry["projectId"] for entry in listed] == [somebody.project_id, project["projectId"]]
-    assert somebody.call("GET", f"/api/v1/projects/{project['projectId']}").json() == {"project": project}
+    shown = somebody.call("GET", f"/api/v1/projects/{project['projectId']}").json()
+    assert shown == {"project": project | {"retentionDays": None}}
+
+
+def test_a_project_is_renamed_and_keeps_its_data_for_as_long_as_its_owner_says(somebody: Person) -> None:
+    before = somebody.call("GET", "").json()["project"]
+    renamed = somebody.call("PATCH", "", json={"name": "Umbenannt"})
+    assert renamed.status_code == 200
+    project = renamed.json()["project"]
+    assert project == before | {"name": "Umbenannt", "updatedAt": project["updatedAt"]}
+    assert project["updatedAt"] >= before["updatedAt"]
+    assert somebody.call("PATCH", "", json={"retentionDays": 30}).json()["project"]["retentionDays"] == 30
+    both = somebody.call("PATCH", "", json={"name": "Again", "retentionDays": None}).json()["project"]
+    assert (both["name"], both["retentionDays"]) == ("Again", None)
+    assert somebody.call("GET", "").json() == {"project": both}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"name": ""},
+        {"name": None},
+        {"name": "x" * 201},
+        {"retentionDays": 0},
+        {"retentionDays": -1},
+        {"retentionDays": 36_501},
+        {"retentionDays": 1.5},
+        {"retentionDays": "30"},
+        {"retentionDays": True},
+        {"retentiondays": 30},
+        {"name": "Fine", "projectId": "another"},
+    ],
+)
+def test_a_change_that_cannot_be_changes_nothing(person: Person, body: object) -> None:
+    before = person.call("GET", "").json()
+    assert_refused(person.call("PATCH", "", json=body), 400)
+    assert person.call("GET", "").json() == before
 
 
 def test_a_key_is_shown_once_and_then_only_its_beginning(somebody: Person) -> None:
@@ -80,6 +117,10 @@ def test_a_token_is_no_key_and_a_key_is_no_token(server: Server, person: Person)
 
 IN_A_PROJECT = [
     ("GET", "", None),
+    ("PATCH", "", {"name": "Mine now"}),
+    ("GET", "/members", None),
+    ("POST", "/members", {"email": "nobody@example.org"}),
+    ("DELETE", "/members/nobody", None),
     ("GET", "/keys", None),
     ("POST", "/keys", {"name": "Mine now"}),
     ("DELETE", "/keys/{key_id}", None),

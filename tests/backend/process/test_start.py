@@ -174,7 +174,10 @@ def test_registration_can_be_closed_and_is_limited_by_address(tmp_path: Path) ->
     account = {"password": "12345678", "name": "Name"}
     register = "/api/v1/auth/register"
     with Server(tmp_path / "closed", XRAY_REGISTRATION_OPEN="0") as server:
-        assert_refused(server.call("POST", register, json=account | {"email": "a@example.org"}), 403)
+        refused = server.call("POST", register, json=account | {"email": "a@example.org"})
+        assert "Registration is closed" in assert_refused(refused, 403)
+        local = {name: server.credentials[name] for name in ("email", "password")}
+        assert server.call("POST", "/api/v1/auth/login", json=local).status_code == 200
     proxied = {"XRAY_REGISTER_RATE_PER_ADDRESS": "2/hour", "XRAY_TRUSTED_PROXIES": "127.0.0.0/8"}
     with Server(tmp_path / "limited", XRAY_LOGIN_RATE_PER_ADDRESS="3/minute", **proxied) as server:
         statuses = [

@@ -114,3 +114,23 @@ def test_several_processes_may_make_the_same_file_and_write_to_it_at_once(tmp_pa
     again = store.write(EventBatch("p", steps=[StepRecord("0-0", "t", "a", 1, 1e12, False, document)]))
     assert again.repeated == 1
     store.close()
+
+
+def test_members_of_an_earlier_version_get_an_id_each(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(MIGRATIONS[0])
+    for user_id in ("u1", "u2"):
+        connection.execute("INSERT INTO users VALUES (?, ?, 'Name', 'hash', 1)", (user_id, f"{user_id}@example.org"))
+        connection.execute("INSERT INTO project_members VALUES ('p', ?, 'owner', 1)", (user_id,))
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    store = SqliteStore(path)
+    members = store.members_of("p")
+    store.close()
+    assert [(member.user_id, member.role, len(member.member_id)) for member in members] == [
+        ("u1", "owner", 24),
+        ("u2", "owner", 24),
+    ]
+    assert members[0].member_id != members[1].member_id

@@ -1,12 +1,14 @@
-"""Accounts, projects and who belongs to them."""
+"""Accounts and projects."""
 # ruff: noqa: S608 - what is put together are our own column names; every value is bound
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, cast
+from typing import Any
 
 from xray_backend.errors import Conflict
+from xray_backend.ids import new_object_id
 from xray_backend.store.base import Project, Unchanged, User
+from xray_backend.store.sqlite.members import INSERT_MEMBER
 from xray_backend.store.sqlite.readers import Readers
 from xray_backend.store.sqlite.writer import Writer
 
@@ -44,15 +46,27 @@ class Accounts:
         """Find a user."""
         return _user(self._readers.first(f"{_USER} WHERE user_id = ?", (user_id,)))
 
+    def replace_password(self, user_id: str, old_hash: str, new_hash: str) -> bool:
+        """Swap the hash, unless it was swapped meanwhile."""
+        changed = self._writer.run(
+            lambda connection: (
+                connection.execute(
+                    "UPDATE users SET password_hash = ? WHERE user_id = ? AND password_hash = ?",
+                    (new_hash, user_id, old_hash),
+                ).rowcount
+            )
+        )
+        return changed > 0
+
     def create_project(self, project: Project, owner_id: str) -> None:
         """Insert the project and its owner."""
         times = (project.created_at_ms, project.updated_at_ms)
         row = (project.project_id, project.object_id, project.name, *times, project.retention_days)
-        member = (project.project_id, owner_id, "owner", self._clock())
+        member = (project.project_id, owner_id, "owner", self._clock(), new_object_id())
 
         def insert(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT INTO projects VALUES (?, ?, ?, ?, ?, ?)", row)
-            connection.execute("INSERT INTO project_members VALUES (?, ?, ?, ?)", member)
+            connection.execute(INSERT_MEMBER, member)
 
         self._writer.run(insert)
 
@@ -89,13 +103,6 @@ class Accounts:
             return None if row is None else Project(*row)
 
         return self._writer.run(update)
-
-    def role(self, project_id: str, user_id: str) -> Literal["owner", "member"] | None:
-        """Look up the user's membership."""
-        row = self._readers.first(
-            "SELECT role FROM project_members WHERE project_id = ? AND user_id = ?", (project_id, user_id)
-        )
-        return None if row is None else cast("Literal['owner', 'member']", row[0])
 
 
 def _user(row: Any) -> User | None:

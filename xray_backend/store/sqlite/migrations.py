@@ -214,7 +214,22 @@ CREATE INDEX schemas_by_project ON schemas (project_id)
 """
 """With the row's number behind it, as in every index: what was seen since the last time is found at once."""
 
-MIGRATIONS: Final = (_FIRST, _PENDING, _INDEX, _RETENTION, _DELETION, _SHAPES)
+_MEMBER_IDS: Final = """
+ALTER TABLE project_members ADD COLUMN oid TEXT;
+UPDATE project_members SET oid = lower(hex(randomblob(12)))
+"""
+
+_ATTEMPTS: Final = """
+CREATE TABLE attempts (
+    key TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    ends_at_ms INTEGER NOT NULL
+);
+CREATE INDEX attempts_by_key ON attempts (key, at_ms);
+CREATE INDEX attempts_by_end ON attempts (ends_at_ms)
+"""
+
+MIGRATIONS: Final = (_FIRST, _PENDING, _INDEX, _RETENTION, _DELETION, _SHAPES, _MEMBER_IDS, _ATTEMPTS)
 """The nth script (from 1) leads from version n - 1 to version n; none is ever changed once released."""
 
 

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Collection as AnyOf
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from xray_backend.clock import now_ms
 from xray_backend.query.cursor import FieldPosition, Position, StepPosition
@@ -17,9 +17,11 @@ from xray_backend.store.base import (
     EventBatch,
     Json,
     KeyOwner,
+    Member,
     NewShapes,
     Page,
     Project,
+    Role,
     StepPage,
     Store,
     StoreState,
@@ -29,11 +31,13 @@ from xray_backend.store.base import (
 )
 from xray_backend.store.deletions import DeletionPiece, PieceRemoval
 from xray_backend.store.sqlite.accounts import Accounts
+from xray_backend.store.sqlite.attempts import Attempts
 from xray_backend.store.sqlite.deleting import Deleting
 from xray_backend.store.sqlite.expiring import Expiring
 from xray_backend.store.sqlite.failures import opening
 from xray_backend.store.sqlite.index.keeper import IndexKeeper
 from xray_backend.store.sqlite.keys import Keys
+from xray_backend.store.sqlite.members import Members
 from xray_backend.store.sqlite.migrations import migrate
 from xray_backend.store.sqlite.readers import Readers
 from xray_backend.store.sqlite.reading import Reading
@@ -70,6 +74,8 @@ class SqliteStore(Store):
         self._index_keeper = IndexKeeper(path)
         self._readers = Readers(path, query_timeout_seconds)
         self._accounts = Accounts(self._writer, self._readers, clock)
+        self._members = Members(self._writer, self._readers, clock)
+        self._attempts = Attempts(self._writer, self._readers, clock)
         self._keys = Keys(self._writer, self._readers)
         self._recording = Recording(self._writer, clock)
         self._deleting = Deleting(self._writer, self._readers, clock)
@@ -85,6 +91,15 @@ class SqliteStore(Store):
     def user_by_id(self, user_id: str) -> User | None:
         return self._accounts.user_by_id(user_id)
 
+    def replace_password(self, user_id: str, old_hash: str, new_hash: str) -> bool:
+        return self._accounts.replace_password(user_id, old_hash, new_hash)
+
+    def count_attempt(self, key: str, limit: int, window_seconds: int) -> bool:
+        return self._attempts.count(key, limit, window_seconds)
+
+    def attempts(self, key: str, window_seconds: int) -> tuple[int, int]:
+        return self._attempts.in_window(key, window_seconds)
+
     def create_project(self, project: Project, owner_id: str) -> None:
         self._accounts.create_project(project, owner_id)
 
@@ -99,8 +114,17 @@ class SqliteStore(Store):
     ) -> Project | None:
         return self._accounts.update_project(project_id, name=name, retention_days=retention_days)
 
-    def role(self, project_id: str, user_id: str) -> Literal["owner", "member"] | None:
-        return self._accounts.role(project_id, user_id)
+    def role(self, project_id: str, user_id: str) -> Role | None:
+        return self._members.role(project_id, user_id)
+
+    def add_member(self, project_id: str, user: User, role: Role) -> Member:
+        return self._members.add(project_id, user, role)
+
+    def members_of(self, project_id: str) -> Sequence[Member]:
+        return self._members.of_project(project_id)
+
+    def remove_member(self, project_id: str, user_id: str) -> None:
+        self._members.remove(project_id, user_id)
 
     def create_key(self, key: ApiKey) -> None:
         self._keys.create(key)
