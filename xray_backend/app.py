@@ -55,7 +55,7 @@ from xray_backend.services.uploads import Uploads
 from xray_backend.store.base import Store
 from xray_backend.store.sqlite.store import SqliteStore
 
-__all__ = ["create_app", "limits_of", "open_store"]
+__all__ = ["create_app", "limits_of", "open_blobs", "open_store"]
 
 _BLUEPRINTS = (auth, data, ingest, keys, members, operations, presign, projects, query, schemas, traces)
 
@@ -67,13 +67,7 @@ def create_app(config: Config) -> Flask:
     app.url_map.strict_slashes = False
     store = open_store(config)
     signer = UrlSigner(config.public_base_url, config.jwt_secret)
-    files = FileBlobStore(
-        path_of(config.blobs_url, "file"),
-        signer,
-        store.recorded_data,
-        max_blob_bytes=config.max_blob_bytes,
-        abandoned_seconds=config.abandoned_seconds,
-    )
+    files = open_blobs(config, store, signer)
     services = _services(config, store, files, signer)
     operations.install_request_metrics(app, services.metrics)
     install_request_ids(app)
@@ -99,6 +93,17 @@ def open_store(config: Config) -> Store:
     )
 
 
+def open_blobs(config: Config, store: Store, signer: UrlSigner) -> FileBlobStore:
+    """Open the blob store that the configuration names."""
+    return FileBlobStore(
+        path_of(config.blobs_url, "file"),
+        signer,
+        store.recorded_data,
+        max_blob_bytes=config.max_blob_bytes,
+        abandoned_seconds=config.abandoned_seconds,
+    )
+
+
 def _query_limits(config: Config) -> QueryLimits:
     return QueryLimits(
         max_depth=config.max_filter_depth,
@@ -121,16 +126,20 @@ def limits_of(config: Config) -> Limits:
     )
 
 
-def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSigner) -> Services:
-    limits = limits_of(config)
-    rates = {
+def _rates(config: Config) -> dict[str, str]:
+    return {
         "login_by_address": config.login_rate_per_address,
         "login_by_account": config.login_rate_per_account,
         "register_by_address": config.register_rate_per_address,
         "register_by_account": config.login_rate_per_account,
     }
+
+
+def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSigner) -> Services:
+    limits = limits_of(config)
     metrics = Metrics()
     _watch(metrics, store)
+    rates = RateLimits(_rates(config), store)
     processor = Processor(store, metrics)
     bus = InlineBus(processor.process)
     cursors = CursorCodec(config.jwt_secret.encode())
@@ -153,7 +162,7 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         metrics=metrics,
         start=start,
         close=close,
-        accounts=Accounts(store, Passwords(), RateLimits(rates, store), registration_open=config.registration_open),
+        accounts=Accounts(store, Passwords(), rates, registration_open=config.registration_open),
         api_keys=api_keys,
         permissions=Permissions(store),
         projects=Projects(store),

@@ -52,13 +52,21 @@ def _add_blobs(archive: ArchiveWriter, copy: Path, root: Path) -> int:
     missing = 0
     with Progress("blobs") as progress:
         for data_path in _named_blobs(copy):
-            try:
-                with open(root / data_path, "rb", opener=private) as source:
-                    archive.add(f"blobs/{data_path}", source)
+            if _add_blob(archive, root, data_path):
                 progress.add(1)
-            except FileNotFoundError:
+            else:
                 missing += 1
     return missing
+
+
+def _add_blob(archive: ArchiveWriter, root: Path, data_path: str) -> bool:
+    """Add a blob; false where its bytes are not there."""
+    try:
+        with open(root / data_path, "rb", opener=private) as source:
+            archive.add(f"blobs/{data_path}", source)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _named_blobs(copy: Path) -> Iterator[str]:

@@ -7,14 +7,14 @@ from typing import IO, Final
 
 import msgspec
 
-from xray_backend.app import limits_of, open_store
+from xray_backend.app import limits_of, open_blobs, open_store
 from xray_backend.blobs.files import FileBlobStore
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.commands.export import FORMAT, VERSION
 from xray_backend.commands.incoming_blob import IncomingBlob
 from xray_backend.commands.progress import Progress
 from xray_backend.commands.snapshot import database_of
-from xray_backend.config import Config, path_of
+from xray_backend.config import Config
 from xray_backend.errors import ApiError, CommandError
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
@@ -47,13 +47,7 @@ def import_project(config: Config, file: Path, project_id: str | None) -> bool:
                 raise CommandError(f"There is no project {target} here; name another one with --project.")
             source.seek(0)
             signer = UrlSigner("", secrets.token_hex(32))  # for URLs that only this process sees
-            blobs = FileBlobStore(
-                path_of(config.blobs_url, "file"),
-                signer,
-                store.recorded_data,
-                max_blob_bytes=config.max_blob_bytes,
-                abandoned_seconds=config.abandoned_seconds,
-            )
+            blobs = open_blobs(config, store, signer)
             importing = _Importing(target, Processor(store, Metrics()), blobs, limits_of(config))
             return importing.run(source)
     finally:

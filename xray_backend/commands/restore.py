@@ -6,7 +6,7 @@ import secrets
 import shutil
 import sqlite3
 import tarfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO
 
@@ -62,20 +62,25 @@ def _check_target(config: Config) -> None:
 
 
 def _unpack(file: Path, folder: Path) -> None:
+    is_whole = False
+    with suppress(tarfile.TarError, EOFError), tarfile.open(file, "r:") as tar:  # which a torn archive raises, too
+        is_whole = _unpack_members(file, tar, folder)
+    if not is_whole:
+        raise CommandError(f"{file} is no whole backup: its end is missing, or it is something else.")
+
+
+def _unpack_members(file: Path, tar: tarfile.TarFile, folder: Path) -> bool:
+    """Write what comes before the manifest, and compare it with that; false where there is none."""
     notes: list[MemberNote] = []
-    try:
-        with tarfile.open(file, "r:") as tar:
-            for member in tar:
-                content = tar.extractfile(member)
-                if content is None:
-                    raise CommandError(f"{file} holds {member.name!r}, which is no file; it is no backup.")
-                if member.name == MANIFEST:
-                    _check_manifest(file, content.read(), notes)
-                    return
-                notes.append(_write(folder, member.name, content))
-    except (tarfile.TarError, EOFError):
-        pass  # which a torn archive is, too
-    raise CommandError(f"{file} is no whole backup: its end is missing, or it is something else.")
+    for member in tar:
+        content = tar.extractfile(member)
+        if content is None:
+            raise CommandError(f"{file} holds {member.name!r}, which is no file; it is no backup.")
+        if member.name == MANIFEST:
+            _check_manifest(file, content.read(), notes)
+            return True
+        notes.append(_write(folder, member.name, content))
+    return False
 
 
 def _check_manifest(file: Path, content: bytes, found: list[MemberNote]) -> None:
