@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.backend.server import Server
+from xray_backend.query.sort import Sort
 from xray_backend.query.tree import And, Compare, ElemMatch, Exists, In, Node, Not, Regex
 from xray_backend.store.base import EventBatch, StepRecord, TraceEvent
 from xray_backend.store.sqlite.connection import open_connection
@@ -40,6 +41,11 @@ def steps(first: int, count: int, *, pending: bool = False, **metadata: Any) -> 
 
 def ids(store: SqliteStore, condition: Node) -> list[str]:
     page = store.query("steps", "p", condition, limit=10_000, after=None)
+    return [json.loads(document)["stepId"] for document in page.documents]
+
+
+def sorted_by(store: SqliteStore, *path: str) -> list[str]:
+    page = store.query("steps", "p", EVERYTHING, sort=Sort(path, 1), limit=10_000, after=None)
     return [json.loads(document)["stepId"] for document in page.documents]
 
 
@@ -226,6 +232,18 @@ def test_a_pattern_finds_the_ids_of_artifacts_which_no_block_holds(store: Sqlite
     assert ids(store, Regex(("artifacts", "_id"), "^ab", "")) == ["s0"]
     assert ids(store, ElemMatch(("artifacts",), Regex(("_id",), "ba", ""), "objects")) == ["s0"]
     assert ids(store, Not(Regex(("artifacts", "_id"), "^ab", ""))) == ["s3", "s2", "s1"]
+
+
+def test_only_a_number_as_it_is_usually_written_names_an_element_to_sort_by(
+    store: SqliteStore, make_indexer: Any
+) -> None:
+    lists = ([1, 9], [2, 8], [3, 7])
+    store.write(EventBatch("p", steps=[*(steps(n, 1, list=found).steps[0] for n, found in enumerate(lists))]))
+    by_id = sorted_by(store, "_id")
+    for _ in range(2):  # read one by one, and by the index
+        assert sorted_by(store, "metadata", "list", "1") == ["s2", "s1", "s0"]
+        assert sorted_by(store, "metadata", "list", "01") == sorted_by(store, "metadata", "list", "\u0661") == by_id
+        run(make_indexer(least_rows=1))
 
 
 def test_rows_that_come_while_a_round_begins_are_answered_as_they_end(
