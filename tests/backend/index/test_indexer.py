@@ -8,14 +8,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.backend.server import Server
-from xray_backend.query.tree import And, Compare, Exists, In, Node, Not
+from xray_backend.query.sort import Sort
+from xray_backend.query.tree import And, Compare, ElemMatch, Exists, In, Node, Not, Regex
 from xray_backend.store.base import EventBatch, StepRecord, TraceEvent
+from xray_backend.store.sqlite.connection import open_connection
+from xray_backend.store.sqlite.index import indexer as indexer_module
 from xray_backend.store.sqlite.index.indexer import Indexer
 from xray_backend.store.sqlite.index.keeper import IndexKeeper
 from xray_backend.store.sqlite.store import SqliteStore
@@ -37,6 +41,11 @@ def steps(first: int, count: int, *, pending: bool = False, **metadata: Any) -> 
 
 def ids(store: SqliteStore, condition: Node) -> list[str]:
     page = store.query("steps", "p", condition, limit=10_000, after=None)
+    return [json.loads(document)["stepId"] for document in page.documents]
+
+
+def sorted_by(store: SqliteStore, *path: str) -> list[str]:
+    page = store.query("steps", "p", EVERYTHING, sort=Sort(path, 1), limit=10_000, after=None)
     return [json.loads(document)["stepId"] for document in page.documents]
 
 
@@ -213,6 +222,54 @@ def test_documents_are_found_by_id_alone_in_lists_and_in_ranges(store: SqliteSto
     many = tuple(f"s{number}" for number in range(0, 80, 2))
     assert len(ids(store, In(("stepId",), many))) == 20
     assert store.count("steps", "p", Not(In(("stepId",), many))) == 20
+
+
+def test_a_pattern_finds_the_ids_of_artifacts_which_no_block_holds(store: SqliteStore, make_indexer: Any) -> None:
+    artifact = {"_id": "ab" * 12, "dataId": "d", "type": None, "key": None}
+    record = StepRecord("s0", "t", "rank", 1, 1e12, False, {"stepId": "s0", "artifacts": [artifact], "metadata": {}})
+    store.write(EventBatch("p", steps=[record, *steps(1, 3).steps]))
+    run(make_indexer(least_rows=1))
+    assert ids(store, Regex(("artifacts", "_id"), "^ab", "")) == ["s0"]
+    assert ids(store, ElemMatch(("artifacts",), Regex(("_id",), "ba", ""), "objects")) == ["s0"]
+    assert ids(store, Not(Regex(("artifacts", "_id"), "^ab", ""))) == ["s3", "s2", "s1"]
+
+
+def test_only_a_number_as_it_is_usually_written_names_an_element_to_sort_by(
+    store: SqliteStore, make_indexer: Any
+) -> None:
+    lists = ([1, 9], [2, 8], [3, 7])
+    store.write(EventBatch("p", steps=[*(steps(n, 1, list=found).steps[0] for n, found in enumerate(lists))]))
+    by_id = sorted_by(store, "_id")
+    for _ in range(2):  # read one by one, and by the index
+        assert sorted_by(store, "metadata", "list", "1") == ["s2", "s1", "s0"]
+        assert sorted_by(store, "metadata", "list", "01") == sorted_by(store, "metadata", "list", "\u0661") == by_id
+        run(make_indexer(least_rows=1))
+
+
+def test_rows_that_come_while_a_round_begins_are_answered_as_they_end(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    opened = []
+
+    def open_and_keep(path: Path) -> sqlite3.Connection:
+        opened.append(open_connection(path))
+        return opened[-1]
+
+    monkeypatch.setattr(indexer_module, "open_connection", open_and_keep)
+    late = [steps(10, 5, pending=True, state="begun")]
+
+    def write_before(statement: str) -> None:
+        if late and statement.startswith("UPDATE index_progress SET building_to"):
+            store.write(late.pop())
+
+    store.write(steps(0, 10))
+    with closing(Indexer(path, least_rows=1)) as indexer:
+        opened[0].set_trace_callback(write_before)
+        indexer.run_once()
+    assert not late
+    store.write(steps(10, 5, state="ended"))
+    assert ids(store, Compare(("metadata", "state"), "eq", "ended")) == ["s14", "s13", "s12", "s11", "s10"]
+    assert store.count("steps", "p", EVERYTHING) == len(ids(store, EVERYTHING)) == 15
 
 
 def test_the_other_project_of_a_block_is_never_answered(store: SqliteStore, make_indexer: Any) -> None:

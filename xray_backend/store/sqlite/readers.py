@@ -163,6 +163,7 @@ class Readers:
         return connection
 
     def _take_back(self, connection: sqlite3.Connection) -> None:
+        connection.set_progress_handler(None, 0)  # a time limit that is over would interrupt whoever is next
         with self._lock:
             if not self._closed:
                 self._idle.append(connection)

@@ -55,6 +55,8 @@ class Leaves:
 
     def regex(self, node: Regex) -> Bounds:
         """Return where the path holds a string with the pattern: each string of the block is tried once."""
+        if not self._is_kept(node.path):
+            return perhaps(self._block.every)
         name, beginning = ".".join(node.path), _beginning(node)
         found = compile_pattern(node.pattern, node.options)
         cut = self._block.texts(name, beginning, is_cut)

@@ -57,8 +57,9 @@ def _places(value: object, path: Path) -> Iterator[Place]:
     elif isinstance(value, dict):
         yield from _places(value[path[0]], path[1:]) if path[0] in value else iter((_NULL,))
     elif isinstance(value, list) and value:
-        if path[0].isdecimal() and int(path[0]) < len(value):
-            yield from _places(value[int(path[0])], path[1:])
+        index = int(path[0]) if path[0].isdecimal() else None
+        if index is not None and index < len(value) and str(index) == path[0]:
+            yield from _places(value[index], path[1:])
             return
         for element in value:
             yield from _places(element, path) if isinstance(element, dict) else iter((_NULL,))
