@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import flask_swagger_ui  # type: ignore[import-untyped]
-from flask import Blueprint, Flask, Response, current_app, send_from_directory
+from flask import Blueprint, Flask, Response, current_app, request, send_from_directory
 
 from xray_backend.api.answers import answer
 from xray_backend.api.described import described
@@ -62,6 +62,8 @@ def openapi() -> Response:
 @described("text/html")
 def docs() -> Response:
     """Show the API as a page to read and to try."""
+    if request.path.endswith("/"):  # from there the page's own links would lead nowhere
+        return Response(headers={"Location": "../docs"}, status=302)
     return _strict(Response(_PAGE, mimetype="text/html"))
 
 

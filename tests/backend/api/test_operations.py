@@ -281,6 +281,11 @@ def test_the_documentation_page_loads_everything_from_this_server(server: Server
     assert "//" not in start
 
 
+def test_the_documentation_page_is_found_with_a_slash_behind_it_too(server: Server) -> None:
+    found = requests.get(f"{server.base_url}/docs/", timeout=30)
+    assert (found.status_code, found.url) == (200, f"{server.base_url}/docs")
+
+
 def test_one_connection_serves_many_requests(server: Server) -> None:
     with requests.Session() as session:
         for _ in range(3):
