@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"xray-backend: {error.message}", file=sys.stderr)
     except CommandError as error:
         print(f"xray-backend: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        print("xray-backend: What reads the output ended before it had all.", file=sys.stderr)
     except OSError as error:
         print(f"xray-backend: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
     return 1

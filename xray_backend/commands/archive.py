@@ -15,7 +15,7 @@ import msgspec
 from xray_backend.blobs.folders import private, synchronise
 from xray_backend.errors import CommandError
 
-__all__ = ["MANIFEST", "ArchiveWriter", "Manifest", "MemberNote", "write_beside"]
+__all__ = ["MANIFEST", "ArchiveWriter", "Manifest", "MemberNote", "check_place", "write_beside"]
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = "xray-backup"
@@ -77,9 +77,21 @@ class ArchiveWriter:
         self._tar.close()
 
 
+def check_place(path: Path) -> None:
+    """Raise `CommandError`, by the name that was given, if no file can be written there."""
+    if not path.parent.is_dir():
+        raise CommandError(f"There is no folder {path.parent} to write {path.name} into.")
+    if path.is_dir():
+        raise CommandError(f"{path} is a folder; give the name of a file.")
+
+
 @contextmanager
 def write_beside(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file that only its owner reads; it takes its name when all of it is on disk, or never."""
+    """Write a file that only its owner reads; it takes its name when all of it is on disk, or never.
+
+    Raises `CommandError` if there is no place for it.
+    """
+    check_place(path)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         with open(beside, "xb", opener=private) as file:

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from xray_backend.blobs.folders import private
-from xray_backend.commands.archive import ArchiveWriter, write_beside
+from xray_backend.commands.archive import ArchiveWriter, check_place, write_beside
 from xray_backend.commands.progress import Progress
 from xray_backend.commands.snapshot import database_of
 from xray_backend.config import Config, path_of
@@ -20,8 +20,12 @@ SECRETS = ("jwt-secret", "credentials.json")
 
 
 def backup(config: Config, file: Path) -> None:
-    """Write the archive. Raises `ConfigurationError` if there is no database, `OSError` if it cannot be written."""
+    """Write the archive.
+
+    Raises `ConfigurationError` if there is no database, `CommandError` or `OSError` if it cannot be written.
+    """
     database = database_of(config)
+    check_place(file)
     copy = file.with_name(f".{file.name}.{secrets.token_hex(8)}.db")
     try:
         _copy_database(database, copy)

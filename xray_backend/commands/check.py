@@ -10,10 +10,9 @@ from typing import Final
 import msgspec
 
 from xray_backend.commands.checked_blobs import blob_faults
-from xray_backend.commands.snapshot import database_of, snapshot
+from xray_backend.commands.snapshot import database_of, layout_fault, snapshot
 from xray_backend.config import Config, path_of
 from xray_backend.errors import Unavailable
-from xray_backend.store.sqlite.migrations import MIGRATIONS
 
 __all__ = ["check"]
 
@@ -39,15 +38,14 @@ def _faults(config: Config, database: Path) -> Iterator[str]:
     still_since = time.time() - config.abandoned_seconds
     try:
         with snapshot(database) as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version != len(MIGRATIONS):
-                known = "older" if version < len(MIGRATIONS) else "newer"
-                yield f"The database has version {version}, {known} than this program's {len(MIGRATIONS)}: not read."
+            fault = layout_fault(connection)
+            if fault:
+                yield fault
                 return
             yield from _database_faults(connection)
             yield from blob_faults(connection, root, still_since)
     except (sqlite3.DatabaseError, Unavailable) as error:
-        yield f"The database {database} cannot be read to its end: {error}."
+        yield f"The database {database} cannot be read to its end: {str(error).rstrip('.')}."
 
 
 def _open_permissions(data_dir: Path, database: Path) -> Iterator[str]:

@@ -14,7 +14,7 @@ import msgspec
 from xray_backend.blobs.folders import private
 from xray_backend.commands.archive import write_beside
 from xray_backend.commands.progress import Progress
-from xray_backend.commands.snapshot import database_of, snapshot
+from xray_backend.commands.snapshot import database_of, layout_fault, snapshot
 from xray_backend.config import Config, path_of
 from xray_backend.errors import CommandError
 from xray_backend.store.sqlite.visible import visible
@@ -34,9 +34,15 @@ _ADDED: Final = ("_id", "__v", "projectId")
 
 
 def export(config: Config, project_id: str, output: Path | None) -> None:
-    """Write the project's lines to a file, or to standard output. Raises `CommandError` if there is no such project."""
+    """Write the project's lines to a file, or to standard output.
+
+    Raises `CommandError` if there is no such project, or no place for the file.
+    """
     blobs = path_of(config.blobs_url, "file")
     with snapshot(database_of(config)) as connection:
+        fault = layout_fault(connection)
+        if fault:
+            raise CommandError(fault)
         row = connection.execute("SELECT name FROM projects WHERE project_id = ?", (project_id,)).fetchone()
         if row is None:
             raise CommandError(f"There is no project {project_id} here.")

@@ -8,8 +8,9 @@ from pathlib import Path
 from xray_backend.config import Config, path_of
 from xray_backend.errors import ConfigurationError
 from xray_backend.store.sqlite.failures import translated
+from xray_backend.store.sqlite.migrations import MIGRATIONS
 
-__all__ = ["database_of", "snapshot"]
+__all__ = ["database_of", "layout_fault", "snapshot"]
 
 
 def database_of(config: Config) -> Path:
@@ -29,3 +30,13 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
     with translated(), closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
         connection.execute("BEGIN")
         yield connection
+
+
+def layout_fault(connection: sqlite3.Connection) -> str | None:
+    """Say it if the tables are not those that this program reads, and what to do."""
+    version, known = connection.execute("PRAGMA user_version").fetchone()[0], len(MIGRATIONS)
+    if version == known:
+        return None
+    if version > known:
+        return f"The database has version {version}, newer than this program's {known}: use a newer xray-backend."
+    return f"The database has version {version}, older than this program's {known}: start the server once."

@@ -3,6 +3,8 @@
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import tarfile
 from contextlib import closing
 from pathlib import Path
@@ -238,3 +240,47 @@ def test_a_check_of_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
     (tmp_path / "xray.db").write_bytes(b"no database" * 1000)
     status, said = run("check", "--data-dir", tmp_path)
     assert (status, "cannot be read" in said, "Traceback" in said) == (1, True, False), said
+    assert not said.splitlines()[0].endswith("..")
+
+
+@pytest.mark.parametrize(("version", "word"), [(1, "older"), (999, "newer")])
+def test_a_database_of_another_layout_is_neither_checked_nor_exported(tmp_path: Path, version: int, word: str) -> None:
+    with Server(tmp_path) as server:
+        project_id = server.credentials["projectId"]
+    with closing(sqlite3.connect(tmp_path / "xray.db")) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    for command in (["check"], ["export", "--project", project_id]):
+        status, said = run(*command, "--data-dir", tmp_path)
+        assert (status, f"has version {version}, {word} than" in said, "Traceback" in said) == (1, True, False), said
+
+
+def test_a_file_that_cannot_be_written_is_told_by_the_name_that_was_given(tmp_path: Path) -> None:
+    with Server(tmp_path / "data") as server:
+        project_id = server.credentials["projectId"]
+    before = sorted(tmp_path.iterdir())
+    for command in (["backup"], ["export", "--project", project_id, "--output"]):
+        for file, sentence in (
+            (tmp_path, f"{tmp_path} is a folder; give the name of a file."),
+            (tmp_path / "none" / "file", f"There is no folder {tmp_path}/none to write file into."),
+        ):
+            status, said = run(*command, file, "--data-dir", tmp_path / "data")
+            assert (status, said) == (1, f"xray-backend: {sentence}\n")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_export_whose_reader_ends_early_is_one_sentence(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        person = new_person(server)
+        person.ingest(*(step(f"s{number}", metadata={"text": "x" * 5000}) for number in range(100)))
+    export = "import sys; from xray_backend.cli import main; sys.exit(main())"
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-c", export, "export", "--project", person.project_id, "--data-dir", str(tmp_path)],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, "xray-backend: What reads the output ended before it had all.\n")
