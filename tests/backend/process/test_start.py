@@ -44,6 +44,13 @@ def test_the_first_start_makes_credentials_that_work_and_shows_them_once(tmp_pat
         assert server.call("GET", "/api/v1/auth/me", token=token).status_code == 200
 
 
+def test_nobody_else_reads_the_database_in_a_folder_that_others_may_enter(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with Server(tmp_path) as server:
+        assert new_person(server).ingest(step()).status_code == 200
+        assert {mode(tmp_path / name) for name in ("xray.db", "xray.db-wal", "xray.db-shm")} == {0o600}
+
+
 def test_credentials_that_were_removed_are_made_anew_beside_the_old_account(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         before = server.credentials

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -238,8 +239,12 @@ def migrate(path: Path) -> None:
 
     Raises `ConfigurationError` if a newer program or another one wrote it.
     """
+    is_new = not path.exists()
     connection = open_connection(path)
     try:
+        if is_new:
+            with suppress(OSError):  # some file systems know no modes
+                path.chmod(0o600)  # the files that SQLite makes beside it get the same
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
         if _version(connection, path) < len(MIGRATIONS):
             _apply(connection, path)
