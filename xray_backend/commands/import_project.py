@@ -18,6 +18,7 @@ from xray_backend.config import Config
 from xray_backend.errors import ApiError, CommandError
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
+from xray_backend.ingest.shapes import TraceStart
 from xray_backend.ingest.wire import NoneValid, Rejection, parse_ingest
 from xray_backend.metrics import Metrics
 
@@ -82,7 +83,7 @@ class _Importing:
         self._batch_bytes = 0
         self._blob = IncomingBlob(project_id, blobs)
         self._refused = 0
-        self._counts = {"new": 0, "there already": 0, "deleted here": 0, "blobs": 0}
+        self._counts = {"traces read": 0, "new": 0, "there already": 0, "deleted here": 0, "blobs": 0}
         self._ended = False
 
     def run(self, source: IO[bytes]) -> bool:
@@ -134,6 +135,7 @@ class _Importing:
             return
         self._refuse_all(batch, parsed.rejected)
         result = self._processor.process(self._processor.to_batch(self._project_id, parsed.events))
+        self._counts["traces read"] += sum(isinstance(event, TraceStart) for event in parsed.events)
         self._counts["new"] += result.stored
         self._counts["there already"] += result.repeated
         self._counts["deleted here"] += result.deleted

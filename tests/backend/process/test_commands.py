@@ -154,14 +154,14 @@ def test_a_project_comes_back_from_its_export_the_same_into_another_project_of_a
     with Server(tmp_path / "there") as server:
         other = new_person(server)
         arguments = ("import", file, "--project", other.project_id, "--data-dir", tmp_path / "there")
-        assert run(*arguments) == (0, "6 new, 0 there already, 0 deleted here, 1 blobs\n")
+        assert run(*arguments) == (0, "2 traces read, 6 new, 0 there already, 0 deleted here, 1 blobs\n")
         assert seen(other) == before
         assert (value(other, "large"), value(other, "small")) == (LARGE, b"hello")
-        assert run(*arguments) == (0, "0 new, 6 there already, 0 deleted here, 0 blobs\n")
+        assert run(*arguments) == (0, "2 traces read, 0 new, 6 there already, 0 deleted here, 0 blobs\n")
         assert seen(other) == before
         assert other.call("DELETE", "traces/t").status_code == 200
         status, said = run(*arguments)
-        assert (status, "deleted here" in said, "0 deleted" in said) == (1, True, False), said
+        assert (status, "deleted here" in said, ", 0 deleted" in said) == (1, True, False), said
         assert [one["trace"]["traceId"] for one in seen(other)] == ["running"]
 
 
@@ -184,7 +184,7 @@ def test_an_import_tells_each_bad_line_by_its_number_and_takes_the_others(tmp_pa
         told = [line.split(":")[0] for line in said.splitlines()]
         assert (status, sorted(told[:5])) == (1, ["at the end", "at the end", "line 3", "line 4", "line 5"]), said
         assert told[5:] == [
-            "3 new, 0 there already, 0 deleted here, 0 blobs",
+            "0 traces read, 3 new, 0 there already, 0 deleted here, 0 blobs",
             "5 lines were not taken; each is told above.",
         ]
         assert {found["stepId"] for found in person.steps({})} == {"good", "also-good"}
