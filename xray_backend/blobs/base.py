@@ -1,14 +1,17 @@
 """The port to the blob store. Every implementation passes `tests/contract/test_blobs.py`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 __all__ = ["BlobStore", "PartsUpload", "Recorded", "UploadPart", "UploadTerms"]
 
-Recorded: TypeAlias = Callable[[str, Sequence[str]], Collection[str]]
-"""Tells which of a project's data ids have a record; what has none was deleted, and its bytes are not kept."""
+Recorded: TypeAlias = Callable[[str, Sequence[str]], Mapping[str, tuple[int | None, str | None]]]
+"""Tells which of a project's data ids have a record, and the size and SHA-256 in it, where it has them.
+
+What has no record was deleted, and its bytes are not kept.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class PartsUpload:
 class BlobStore(ABC):
     """Bytes by `{projectId}/{dataId}`, written and read by clients through signed URLs.
 
-    A value is recorded before its URL is given out. Once its record is gone, no URL of it takes bytes or gives them.
+    A value is recorded before its URL is given out. Bytes that differ from the size or SHA-256 in its record are not
+    stored, whatever the URL says. Once its record is gone, no URL of it takes bytes or gives them.
     Each method raises `BadRequest` if the data path is none.
     """
 

@@ -22,6 +22,7 @@ from xray_backend.blobs.folders import (
     take_name,
 )
 from xray_backend.blobs.orphans import Orphans
+from xray_backend.blobs.part_checks import held_to
 from xray_backend.blobs.part_uploads import WAS_DELETED, PartUploads
 from xray_backend.blobs.part_writer import CHUNK_BYTES, Readable
 from xray_backend.blobs.signing import UrlSigner
@@ -66,7 +67,7 @@ class FileBlobStore(BlobStore):
         self._max_blob_bytes = max_blob_bytes
         self._abandoned_seconds = abandoned_seconds
         self._clock = clock
-        self._uploads = PartUploads(root, signer, self._is_recorded)
+        self._uploads = PartUploads(root, signer, self._record_of)
 
     def presign_put(self, data_path: str, terms: UploadTerms) -> str:
         """Return a URL for one PUT."""
@@ -96,8 +97,10 @@ class FileBlobStore(BlobStore):
         )
         if terms.content_type is not None and content_type != terms.content_type:
             raise BadRequest(f"The content type must be {terms.content_type}, as it was announced.")
-        if not self._is_recorded(data_path):
+        recorded = self._record_of(data_path)
+        if recorded is None:
             raise Conflict(WAS_DELETED)
+        terms = held_to(terms, recorded)
         with disk_errors():
             self._receive(_checked(data_path), body, terms)
         if self._was_deleted_meanwhile(data_path):
@@ -109,7 +112,7 @@ class FileBlobStore(BlobStore):
         Raises `Forbidden` if the URL does not allow it, `NotFound` if the bytes have not come, or were deleted.
         """
         signed = self._signer.check("GET", f"/blobs/{data_path}", arguments)
-        if not self._is_recorded(data_path):
+        if self._record_of(data_path) is None:
             raise NotFound("This value was deleted.")
         file = self._open(data_path)
         if file is None:
@@ -178,13 +181,13 @@ class FileBlobStore(BlobStore):
             if not os.access(self._incoming(), os.W_OK | os.X_OK):
                 raise PermissionError(_INCOMING)
 
-    def _is_recorded(self, data_path: str) -> bool:
+    def _record_of(self, data_path: str) -> tuple[int | None, str | None] | None:
         project_id, _, data_id = _checked(data_path).partition("/")
-        return data_id in self._recorded(project_id, [data_id])
+        return self._recorded(project_id, [data_id]).get(data_id)
 
     def _was_deleted_meanwhile(self, data_path: str) -> bool:
         """Tell whether the record went while the bytes came: whoever deleted it did not find these, so they go here."""
-        if self._is_recorded(data_path):
+        if self._record_of(data_path) is not None:
             return False
         project_id, _, data_id = data_path.partition("/")
         with disk_errors(), suppress(FileNotFoundError):

@@ -2,19 +2,32 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import IO, Protocol
 
+from xray_backend.blobs.base import UploadTerms
 from xray_backend.blobs.part_writer import CHUNK_BYTES
 from xray_backend.blobs.upload_folder import UploadFolder
 from xray_backend.errors import BadRequest
 
-__all__ = ["check_bytes", "check_etags"]
+__all__ = ["check_bytes", "check_etags", "held_to"]
 
 
 class _Digest(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
     def hexdigest(self) -> str: ...
+
+
+def held_to(terms: UploadTerms, recorded: tuple[int | None, str | None]) -> UploadTerms:
+    """Return the terms with what the record says of the bytes. Raises `BadRequest` if it says something else."""
+    size_bytes, sha256 = recorded
+    if (size_bytes is not None and terms.size_bytes not in (None, size_bytes)) or (
+        sha256 is not None and terms.sha256 not in (None, sha256)
+    ):
+        raise BadRequest("This `dataId` was announced before with another `sizeBytes` or `sha256`; use a new one.")
+    announced = size_bytes if terms.size_bytes is None else terms.size_bytes
+    return replace(terms, size_bytes=announced, sha256=terms.sha256 or sha256)
 
 
 def check_etags(folder: UploadFolder, given: Mapping[int, str]) -> None:
@@ -33,14 +46,13 @@ def check_etags(folder: UploadFolder, given: Mapping[int, str]) -> None:
             raise BadRequest(f"The `etag` of part {number} is not the one that its upload was answered with.")
 
 
-def check_bytes(folder: UploadFolder, file: IO[bytes]) -> None:
-    """Read the whole once, and hold it against what was announced, or against the notes where no SHA-256 was.
+def check_bytes(folder: UploadFolder, file: IO[bytes], sha256: str | None) -> None:
+    """Read the whole once, and hold it against its SHA-256, or against the notes where none was announced.
 
     Raises `BadRequest` if it differs; then the upload is gone.
     """
-    announced = folder.announced
-    if announced.sha256 is not None:
-        right = _digest(file, announced.plan.size_bytes, hashlib.sha256()) == announced.sha256
+    if sha256 is not None:
+        right = _digest(file, folder.announced.plan.size_bytes, hashlib.sha256()) == sha256
     else:
         right = all(_is_as_noted(folder, file, number, etag) for number, etag in sorted(folder.etags().items()))
     if not right:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xray_backend.blobs.base import PartsUpload, UploadPart, UploadTerms
 from xray_backend.blobs.folders import confirm_name, disk_errors, take_name
-from xray_backend.blobs.part_checks import check_bytes, check_etags
+from xray_backend.blobs.part_checks import check_bytes, check_etags, held_to
 from xray_backend.blobs.part_plan import plan_parts
 from xray_backend.blobs.part_writer import PartWriter, Readable
 from xray_backend.blobs.signing import UrlSigner
@@ -24,11 +24,13 @@ _IN_USE = "A part of this upload is still arriving, or it is being completed; tr
 class PartUploads:
     """Keeps all that it knows on disk, so that any process of the server goes on where another ended."""
 
-    def __init__(self, root: Path, signer: UrlSigner, is_recorded: Callable[[str], bool]) -> None:
+    def __init__(
+        self, root: Path, signer: UrlSigner, record_of: Callable[[str], tuple[int | None, str | None] | None]
+    ) -> None:
         self._root = root
         self._uploads = root / _UPLOADS
         self._signer = signer
-        self._is_recorded = is_recorded
+        self._record_of = record_of
 
     def begin(self, data_path: str, terms: UploadTerms) -> PartsUpload:
         """Begin another upload, which has nothing to do with those before."""
@@ -60,7 +62,7 @@ class PartUploads:
         """
         signed = self._signer.check("PUT", _part_path(data_path, part_number), arguments)
         folder = self._found(data_path, signed["uploadId"])
-        if not self._is_recorded(data_path):
+        if self._record_of(data_path) is None:
             raise Conflict(WAS_DELETED)
         with _while_it_is_there(), folder.opened(alone=False) as file:
             return PartWriter(folder, file, int(part_number)).write(body)
@@ -68,11 +70,14 @@ class PartUploads:
     def complete(self, data_path: str, upload_id: str, etags: Mapping[int, str]) -> None:
         """Check the parts and the whole, and give the bytes their name."""
         folder = self._found(data_path, upload_id)
-        if not self._is_recorded(data_path):
+        recorded = self._record_of(data_path)
+        if recorded is None:
             raise NotFound(_UNKNOWN)
+        announced = folder.announced
+        terms = held_to(UploadTerms(size_bytes=announced.plan.size_bytes, sha256=announced.sha256), recorded)
         with _while_it_is_there():
             try:
-                self._complete(folder, etags)
+                self._complete(folder, etags, terms.sha256)
             except FileNotFoundError:
                 if not folder.is_completed:
                     raise
@@ -90,7 +95,7 @@ class PartUploads:
     def _sweep_one(self, folder: UploadFolder, still_since_seconds: float) -> int:
         data_path = folder.announced.data_path
         with suppress(OSError):  # it ended meanwhile, or cannot be removed now
-            if folder.changed_at_seconds < still_since_seconds or (data_path and not self._is_recorded(data_path)):
+            if folder.changed_at_seconds < still_since_seconds or (data_path and self._record_of(data_path) is None):
                 folder.remove()
                 return 1
         return 0
@@ -117,11 +122,11 @@ class PartUploads:
         terms = {"uploadId": folder.upload_id, "size": str(announced.plan.length(part_number))}
         return self._signer.sign("PUT", _part_path(announced.data_path, str(part_number)), terms)
 
-    def _complete(self, folder: UploadFolder, etags: Mapping[int, str]) -> None:
+    def _complete(self, folder: UploadFolder, etags: Mapping[int, str], sha256: str | None) -> None:
         with folder.opened(alone=True) as file:
             folder.touch()
             check_etags(folder, etags)
-            check_bytes(folder, file)
+            check_bytes(folder, file, sha256)
             take_name(self._root, folder.bytes_path, folder.announced.data_path)
 
 

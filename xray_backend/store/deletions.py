@@ -1,7 +1,7 @@
 """The part of the port to the database that forgets; the rules for all methods are those in `store/base.py`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 __all__ = ["DeletionPiece", "Deletions", "PieceRemoval"]
@@ -52,8 +52,8 @@ class Deletions(ABC):
         """Tell whether events of this trace are left out because it, or its project, was deleted."""
 
     @abstractmethod
-    def recorded_data(self, project_id: str, data_ids: Sequence[str]) -> Collection[str]:
-        """Tell which of these values have a record that was not deleted."""
+    def recorded_data(self, project_id: str, data_ids: Sequence[str]) -> Mapping[str, tuple[int | None, str | None]]:
+        """Tell which of these values have a record that was not deleted, with the size and SHA-256 that it has."""
 
     @abstractmethod
     def next_deletion(self, limit: int) -> DeletionPiece | None:

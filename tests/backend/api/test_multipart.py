@@ -75,6 +75,16 @@ def link(person: Person, data_id: str = "large") -> Answer:
     return content
 
 
+@pytest.mark.parametrize("later", [{"sha256": None}, {"sha256": hashlib.sha256(CONTENT).hexdigest()}])
+def test_an_upload_in_parts_does_not_replace_the_bytes_that_were_announced_first(person: Person, later: Answer) -> None:
+    data_id = f"first-{later['sha256']}"
+    first = CONTENT[::-1]
+    announced(person, data_id=data_id, sha256=hashlib.sha256(first).hexdigest())
+    upload = announced(person, data_id=data_id, **later)
+    assert_refused(complete(person, upload, sent_all(upload), data_id), 400)
+    assert person.call("GET", f"traces/trace-1/data/{data_id}").json()["uploaded"] is False
+
+
 def test_a_large_value_is_announced_sent_in_parts_completed_and_given_back(person: Person) -> None:
     upload = announced(person, contentType="application/x-npy", metadata={"shape": [1]})
     before = link(person)

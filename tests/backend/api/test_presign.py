@@ -67,6 +67,19 @@ def test_the_url_lives_for_an_hour_and_needs_neither_key_nor_token(somebody: Per
     assert somebody.token not in url
 
 
+@pytest.mark.parametrize("known", [{"sizeBytes": 5}, {"sha256": hashlib.sha256(b"first").hexdigest()}])
+@pytest.mark.parametrize(
+    "later", [{}, {"sizeBytes": 6, "sha256": hashlib.sha256(b"second").hexdigest()}, {"traceId": "another"}]
+)
+def test_bytes_that_were_announced_first_are_not_replaced_by_others(
+    somebody: Person, known: dict[str, Any], later: dict[str, Any]
+) -> None:
+    assert put(announced(somebody, **known), b"first").status_code == 200
+    assert_refused(put(announced(somebody, **later), b"second"), 400)
+    assert requests.get(link(somebody)["presignedUrl"], timeout=60).content == b"first"
+    assert put(announced(somebody, **known), b"first").status_code == 200
+
+
 def test_an_upload_may_be_repeated(somebody: Person) -> None:
     url = announced(somebody)
     assert put(url, b"first").status_code == 200

@@ -38,8 +38,8 @@ class Records:
         self.deleted: set[str] = set()
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def __call__(self, project_id: str, data_ids: Sequence[str]) -> set[str]:
-        found = set(data_ids) - self.deleted
+    def __call__(self, project_id: str, data_ids: Sequence[str]) -> dict[str, tuple[None, None]]:
+        found = dict.fromkeys(set(data_ids) - self.deleted, (None, None))
         self.meanwhile()
         return found
 

@@ -62,7 +62,8 @@ def deleted() -> set[str]:
 
 @pytest.fixture
 def uploads(tmp_path: Path, clock: Clock, deleted: set[str]) -> PartUploads:
-    return PartUploads(tmp_path, UrlSigner("http://h", "s" * 32, clock), lambda data_path: data_path not in deleted)
+    signer = UrlSigner("http://h", "s" * 32, clock)
+    return PartUploads(tmp_path, signer, lambda data_path: None if data_path in deleted else (None, None))
 
 
 def begin(uploads: PartUploads, content: bytes, *, hashed: bool = True) -> PartsUpload:

@@ -3,7 +3,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from xray_backend.store.deletions import DeletionPiece, PieceRemoval
@@ -67,15 +67,16 @@ class Deleting:
         )
         return bool(found[0])
 
-    def recorded_data(self, project_id: str, data_ids: Sequence[str]) -> Collection[str]:
+    def recorded_data(self, project_id: str, data_ids: Sequence[str]) -> Mapping[str, tuple[int | None, str | None]]:
         """Find which of these have a record that is not being deleted."""
         conditions, parameters = visible(project_id)
         rows = self._readers.all(
-            "SELECT data_id FROM data WHERE project_id = ? AND data_id IN (SELECT value FROM json_each(?))"
+            "SELECT data_id, json_extract(doc, '$.sizeBytes'), json_extract(doc, '$.sha256') FROM data"
+            " WHERE project_id = ? AND data_id IN (SELECT value FROM json_each(?))"
             f" AND {' AND '.join(conditions)}",
             (project_id, json.dumps(list(data_ids)), *parameters),
         )
-        return {row[0] for row in rows}
+        return {data_id: (size_bytes, sha256) for data_id, size_bytes, sha256 in rows}
 
     def next_piece(self, limit: int) -> DeletionPiece | None:
         """Find what is to go next; whole projects first, since their deleted traces go with them."""

@@ -2,7 +2,6 @@
 # ruff: noqa: D102 - the methods' docstrings are the port's, in store/base.py
 
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Collection as AnyOf
 from pathlib import Path
 from typing import Final
 
@@ -156,7 +155,7 @@ class SqliteStore(Store):
     def is_deleted(self, project_id: str, trace_id: str) -> bool:
         return self._deleting.is_deleted(project_id, trace_id)
 
-    def recorded_data(self, project_id: str, data_ids: Sequence[str]) -> AnyOf[str]:
+    def recorded_data(self, project_id: str, data_ids: Sequence[str]) -> Mapping[str, tuple[int | None, str | None]]:
         return self._deleting.recorded_data(project_id, data_ids)
 
     def next_deletion(self, limit: int) -> DeletionPiece | None:
