@@ -19,7 +19,7 @@ from xray_backend.store.base import (
     TraceEvent,
     WriteResult,
 )
-from xray_backend.store.sqlite.merging import merge_trace
+from xray_backend.store.sqlite.merging import merge_traces
 from xray_backend.store.sqlite.tombstones import count_events, without_deleted
 from xray_backend.store.sqlite.writer import Writer
 from xray_backend.store.trace_state import seen_at
@@ -71,8 +71,7 @@ class _Rows:
 
     def write(self, connection: sqlite3.Connection) -> WriteResult:
         """Write all of it in the open transaction."""
-        for trace_id, events in self.traces.items():
-            merge_trace(connection, self.project_id, trace_id, events)
+        merge_traces(connection, self.project_id, self.traces)
         stored = self._write_steps(connection) + _insert(connection, _DATA, self.data)
         kept = _insert(connection, _SCHEMA, self.schemas)
         return WriteResult(
