@@ -204,17 +204,23 @@ class IndexedBlock:
                     found |= chunk.collect(index, index + 1, listed)
         return found | bits_of(listed, self.size)
 
-    def walk(self, path: str, kind: Kind, direction: int, start: Key | None) -> Iterator[tuple[Key, int]]:
+    def walk(
+        self, path: str, kind: Kind, direction: int, start: Key | None, among: Callable[[], int]
+    ) -> Iterator[tuple[Key, int]]:
         """Yield each value with its positions, ascending (1) or descending (-1) from a value on.
 
-        A chunk is read when its first value is asked for.
+        A chunk is read when its first value is asked for, and passed over where none of its positions is among those
+        that are then asked for.
         """
         chunk = self._chunk(path, kind, *_beginning(path, kind, direction, start, self.row.block_id))
         while chunk is not None:
             span = Span(start, None) if direction == 1 else Span(None, start)
             order = range(span.start(chunk.values), span.end(chunk.values))
-            for index in order[::direction]:
-                yield chunk.values[index], chunk.bits(index)
+            listed: array[int] = array("H")
+            found = chunk.collect(order.start, order.stop, listed)
+            if (found | bits_of(listed, self.size)) & among():
+                for index in order[::direction]:
+                    yield chunk.values[index], chunk.bits(index)
             chunk = self._chunk(path, kind, _NEXT[direction], (chunk.values[0],))
 
     def _chunk(self, path: str, kind: Kind, terms: str, parameters: tuple[object, ...]) -> Chunk | None:
