@@ -15,13 +15,16 @@ from typing import Any
 import pytest
 
 from tests.backend.server import Server
+from xray_backend.errors import Unavailable
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import And, Compare, ElemMatch, Exists, In, Node, Not, Regex
 from xray_backend.store.base import EventBatch, StepRecord, TraceEvent
 from xray_backend.store.sqlite.connection import open_connection
 from xray_backend.store.sqlite.index import indexer as indexer_module
+from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, rows_of
 from xray_backend.store.sqlite.index.indexer import Indexer
 from xray_backend.store.sqlite.index.keeper import IndexKeeper
+from xray_backend.store.sqlite.readers import Readers
 from xray_backend.store.sqlite.store import SqliteStore
 
 EVERYTHING = And(())
@@ -244,6 +247,20 @@ def test_only_a_number_as_it_is_usually_written_names_an_element_to_sort_by(
         assert sorted_by(store, "metadata", "list", "1") == ["s2", "s1", "s0"]
         assert sorted_by(store, "metadata", "list", "01") == sorted_by(store, "metadata", "list", "\u0661") == by_id
         run(make_indexer(least_rows=1))
+
+
+def test_the_time_limit_ends_the_trying_of_patterns_on_the_values_of_a_block(
+    store: SqliteStore, path: Path, make_indexer: Any
+) -> None:
+    store.write(steps(0, 10, name="value"))
+    run(make_indexer(least_rows=1))
+    readers = Readers(path, time_limit_seconds=0)
+    with readers.snapshot() as snapshot:
+        (row,) = rows_of(snapshot, "steps", "p")
+        block = IndexedBlock(snapshot, row, ())
+        with pytest.raises(Unavailable, match="longer than the limit"):
+            block.texts("metadata.name", "", lambda text: False)
+    readers.close()
 
 
 def test_rows_that_come_while_a_round_begins_are_answered_as_they_end(
