@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.backend.index.sample import EVERYTHING, rows, sizes, steps
 from tests.backend.server import Server
 from xray_backend.query.tree import Compare
@@ -61,6 +63,21 @@ def test_an_indexer_that_is_killed_again_and_again_loses_and_doubles_nothing(sto
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     held = sum(sizes(path))
     assert rows(path, "SELECT indexed_to FROM index_progress WHERE collection = 'steps'") == [(held,)]
+
+
+def test_an_indexer_that_cannot_be_started_is_tried_again(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.write(steps(0, 600))
+    keeper = IndexKeeper(path)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(path.parent / "nothing"))
+        keeper.start()
+        wait_until(lambda: "cannot be started for now" in caplog.text)
+    try:
+        wait_until(lambda: sizes(path) == [600])
+    finally:
+        keeper.stop()
 
 
 def test_the_indexer_ends_with_its_server_however_that_ends(tmp_path: Path) -> None:
