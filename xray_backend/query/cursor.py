@@ -28,7 +28,10 @@ class Position(NamedTuple):
 
 
 class FieldPosition(NamedTuple):
-    """Where a page of documents in the order of a field ended."""
+    """Where a page of documents in the order of a field ended.
+
+    It holds the field's value, which may be the merged metadata of a long trace; only a request's body has a limit.
+    """
 
     kind: int
     """The place of the value's type in the order of types, as the store has it."""
@@ -46,9 +49,6 @@ class StepPosition(NamedTuple):
 
 # Half of SHA-256: beyond guessing, and the cursor stays short in a URL.
 _MAC_BYTES = 16
-# A place in the order of a field holds the field's value, which is no longer than an event (256 KiB) by default, and
-# half as many again in base64; nothing longer is ours.
-_LONGEST = 512 * 1024
 
 _encoder = msgspec.json.Encoder()
 
@@ -85,10 +85,10 @@ class CursorCodec:
 
 def _taken_apart(text: str) -> tuple[bytes, bytes]:
     try:
-        letters = text[:_LONGEST].encode("ascii")
+        letters = text.encode("ascii")
         raw = base64.b64decode(letters + b"=" * (-len(letters) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError):
         raw = b""
-    if len(text) > _LONGEST or len(raw) <= _MAC_BYTES:
+    if len(raw) <= _MAC_BYTES:
         raise BadRequest("The cursor is not one of this server's; use the nextCursor of the page before.")
     return raw[:_MAC_BYTES], raw[_MAC_BYTES:]

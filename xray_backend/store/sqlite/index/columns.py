@@ -5,7 +5,7 @@ from types import NoneType
 from typing import Any, Final, TypeAlias
 
 from xray_backend.store.sqlite.index.chunk import Key
-from xray_backend.store.sqlite.index.kinds import LONGEST_TEXT, MARK, Kind, text_key
+from xray_backend.store.sqlite.index.kinds import LONGEST_TEXT, MARK, Kind, is_kept_key, text_key
 
 __all__ = ["Columns", "Postings"]
 
@@ -108,7 +108,7 @@ class Columns:
     def _child(self, node: _Node, key: str, position: int) -> _Node | None:
         """Return a path that was not met yet; None where no query can ask for it, or there are too many."""
         path = node.child_path(key)
-        if key in node.children or path in self._left_out or not key or "." in key or key.startswith("$"):
+        if key in node.children or path in self._left_out or not is_kept_key(key):
             return None
         if self._paths_left == 0:
             self._opaque[position] = None
