@@ -34,8 +34,8 @@ def get_schemas(project_id: str) -> Response:
     require_member(project_id)
     step_name = parameters.step_name()
     if parameters.flag("detail"):
-        return answer({"schemas": [Raw(shape) for shape in services().schemas.each(project_id, step_name)]})
-    merged = services().schemas.merged(project_id, step_name)
+        return answer({"schemas": [Raw(shape) for shape in services().reading.schemas(project_id, step_name)]})
+    merged = services().reading.merged_schema(project_id, step_name)
     response = answer({"schema": Raw(merged.document)})
     response.headers[COMPLETE_HEADER] = "true" if merged.is_complete else "false"
     return response

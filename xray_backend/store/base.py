@@ -25,7 +25,7 @@ from xray_backend.store.records import (
     Json,
     KeyOwner,
     Member,
-    NewShapes,
+    MergedSchema,
     Page,
     Project,
     Role,
@@ -49,7 +49,7 @@ __all__ = [
     "Json",
     "KeyOwner",
     "Member",
-    "NewShapes",
+    "MergedSchema",
     "Page",
     "Project",
     "Role",
@@ -237,8 +237,11 @@ class Store(Deletions, ABC):
         """
 
     @abstractmethod
-    def shapes_since(self, project_id: str, mark: int) -> NewShapes:
-        """List the shapes that were stored since a mark was given out, by any process; 0 asks for all."""
+    def merged_schema(self, project_id: str, step_name: str | None) -> MergedSchema:
+        """Merge the shapes that `schemas` lists, by `store.metadata_shape`.
+
+        Not complete where a step name has as many shapes as are kept, or an object as many keys as are told.
+        """
 
     # -- operations -------------------------------------------------------------------------------------
 
