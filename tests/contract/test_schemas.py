@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,7 +58,7 @@ def merged(store: Store, project_id: str, step_name: str | None = None) -> Any:
 
 
 def shapes_of(store: Store, project_id: str, step_name: str | None = None) -> list[Any]:
-    return [json.loads(document)["schemaShape"] for document in store.schemas(project_id, step_name)]
+    return [json.loads(document)["schemaShape"] for document in chain(*store.schemas(project_id, step_name))]
 
 
 @given(st.lists(st.lists(SIGHTINGS, max_size=5), max_size=4))
@@ -82,7 +83,8 @@ def test_a_merged_schema_tells_of_its_project_and_of_the_step_name_asked_about(s
     assert merged(store, "p") == {"a": "null|string"}
     assert merged(store, "p", 'sea"rch') == {"a": "string"}
     assert merged(store, "q") == {"b": "null"}
-    assert json.loads(store.schemas("p", 'sea"rch')[0])["stepName"] == 'sea"rch'
+    ((document,),) = store.schemas("p", 'sea"rch')
+    assert json.loads(document)["stepName"] == 'sea"rch'
 
 
 def test_shapes_that_several_stores_write_at_once_are_all_merged(opener: Opener) -> None:
@@ -96,7 +98,7 @@ def test_shapes_that_several_stores_write_at_once_are_all_merged(opener: Opener)
 
     in_threads(len(stores), write)
     for store in stores:
-        assert len(merged(store, "p", "rank")) == len(store.schemas("p", "rank")) == 20 + 4 * 20
+        assert len(merged(store, "p", "rank")) == len(shapes_of(store, "p", "rank")) == 20 + 4 * 20
 
 
 def test_a_merged_schema_says_whether_shapes_or_keys_may_be_missing(store: Store) -> None:
@@ -137,6 +139,20 @@ def test_a_step_name_keeps_so_many_shapes_and_no_more_and_says_how_many_it_left_
     assert store.write(EventBatch("p", schemas=seen(range(998, 1005), at=7))).shapes_left_out == 5
     assert store.write(EventBatch("p", schemas=seen(range(3), name="search"))).shapes_left_out == 0
     assert store.write(EventBatch("q", schemas=seen(range(1005, 1006)))).shapes_left_out == 0
-    kept = [json.loads(document) for document in store.schemas("p", "rank")]
+    kept = [json.loads(document) for document in chain(*store.schemas("p", "rank"))]
     assert [found["schemaHash"] for found in kept] == [f"h{number:04}" for number in range(SHAPES_PER_STEP_NAME)]
     assert kept[-1]["lastSeenAt"] == "1970-01-01T00:00:00.007Z"
+
+
+def test_a_list_of_shapes_has_each_that_was_there_once_whatever_is_stored_while_it_is_read(store: Store) -> None:
+    there = [SchemaSighting(f"step {number % 5}", f"h{number:04}", {"a": "null"}, 1) for number in range(900)]
+    store.write(EventBatch("p", schemas=there))
+    found: list[Any] = []
+    for number, piece in enumerate(store.schemas("p", None)):
+        found += [json.loads(document) for document in piece]
+        later = [SchemaSighting(name, f"h{number:04}-later", {"b": "null"}, 1) for name in ("a", "step 2", "z")]
+        store.write(EventBatch("p", schemas=later))
+    keys = [(shape["stepName"], shape["schemaHash"]) for shape in found]
+    assert number > 2
+    assert keys == sorted(set(keys))
+    assert {(sighting.step_name, sighting.schema_hash) for sighting in there} <= set(keys)

@@ -10,6 +10,7 @@ from xray_backend.api.answers import answer
 from xray_backend.api.context import require_member, services
 from xray_backend.api.described import Parameter, described
 from xray_backend.api.documents import SchemaDocument
+from xray_backend.api.large_answers import list_answer
 
 __all__ = ["blueprint"]
 
@@ -27,14 +28,15 @@ blueprint = Blueprint("schemas", __name__, url_prefix="/api/v1/projects/<project
         "stepName": Parameter("Only steps of this name.", {"type": "string"}),
         "detail": Parameter("1: each shape on its own, as `schemas`.", {"type": "string", "enum": ["0", "1"]}),
     },
-    errors=(400, 403),
+    errors=(400, 403, 503),
 )
 def get_schemas(project_id: str) -> Response:
     """Show the shapes of all steps' metadata, merged into one or each on its own."""
     require_member(project_id)
     step_name = parameters.step_name()
     if parameters.flag("detail"):
-        return answer({"schemas": [Raw(shape) for shape in services().reading.schemas(project_id, step_name)]})
+        shapes = services().reading.schemas(project_id, step_name)
+        return list_answer("schemas", shapes, services().config.data_dir)
     merged = services().reading.merged_schema(project_id, step_name)
     response = answer({"schema": Raw(merged.document)})
     response.headers[COMPLETE_HEADER] = "true" if merged.is_complete else "false"

@@ -125,8 +125,8 @@ class Reading:
             raise NotFound("This value did not come inside its event.")
         return Content(record.content, record.content_type, _file_name(record))
 
-    def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
-        """List the shapes of metadata one by one."""
+    def schemas(self, project_id: str, step_name: str | None) -> Iterator[Sequence[Json]]:
+        """Read the shapes of metadata, some at a time."""
         return self._store.schemas(project_id, step_name)
 
     def merged_schema(self, project_id: str, step_name: str | None) -> MergedSchema:

@@ -2,7 +2,7 @@
 # ruff: noqa: S608 - what is put together are our own names; every value is bound
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,6 +51,9 @@ CAST('{"stepName":' || json_quote(step_name) || ',"schemaHash":' || json_quote(s
     || printf('.%03dZ"}', last_seen_at_ms % 1000) AS BLOB)
 """
 """Put together in SQLite, a document in some microseconds: there may be many thousands of them."""
+
+_AT_ONCE: Final = 200
+"""Some 100 KB of documents, and a tenth of what it takes to read them is for asking so often."""
 
 
 @dataclass
@@ -103,13 +106,22 @@ class Schemas:
     def __init__(self, readers: Readers) -> None:
         self._readers = readers
 
-    def each(self, project_id: str, step_name: str | None) -> Sequence[Json]:
-        """List the shapes seen, by step name and hash."""
+    def each(self, project_id: str, step_name: str | None) -> Iterator[Sequence[Json]]:
+        """Read the shapes seen, by step name and hash."""
         terms, parameters = _terms(project_id, step_name)
-        rows = self._readers.all(
-            f"SELECT {_DOCUMENT} FROM schemas WHERE {terms} ORDER BY step_name, schema_hash", parameters
+        key = ("schema_hash",) if step_name is not None else ("step_name", "schema_hash")
+        order = ", ".join(key)
+        sql = (
+            f"SELECT {_DOCUMENT}, {order} FROM schemas"
+            f" WHERE {terms} AND ({order}) > ({', '.join('?' * len(key))}) ORDER BY {order} LIMIT ?"
         )
-        return [row[0] for row in rows]
+        after: Sequence[str] = ("",) * len(key)
+        more = True
+        while more:
+            rows, more = self._readers.page(sql, (*parameters, *after, _AT_ONCE + 1), _AT_ONCE)
+            if rows:
+                yield [row[0] for row in rows]
+                after = rows[-1][1:]
 
     def merged(self, project_id: str, step_name: str | None) -> MergedSchema:
         """Merge what is kept of each step name."""

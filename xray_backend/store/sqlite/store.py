@@ -1,7 +1,7 @@
 """SqliteStore: the whole store in one file, for one machine."""
 # ruff: noqa: D102 - the methods' docstrings are the port's, in store/base.py
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Collection as AnyOf
 from pathlib import Path
 from typing import Final
@@ -208,7 +208,7 @@ class SqliteStore(Store):
     def count(self, collection: Collection, project_id: str, condition: Node) -> int:
         return self._reading.count(collection, project_id, condition)
 
-    def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
+    def schemas(self, project_id: str, step_name: str | None) -> Iterator[Sequence[Json]]:
         return self._schemas.each(project_id, step_name)
 
     def merged_schema(self, project_id: str, step_name: str | None) -> MergedSchema:
