@@ -28,7 +28,7 @@ blueprint = Blueprint("schemas", __name__, url_prefix="/api/v1/projects/<project
         "stepName": Parameter("Only steps of this name.", {"type": "string"}),
         "detail": Parameter("1: each shape on its own, as `schemas`.", {"type": "string", "enum": ["0", "1"]}),
     },
-    errors=(400, 403, 503),
+    errors=(400, 403),
 )
 def get_schemas(project_id: str) -> Response:
     """Show the shapes of all steps' metadata, merged into one or each on its own."""
