@@ -10,6 +10,7 @@ from xray_backend.api.answers import answer
 from xray_backend.api.context import require_member, services
 from xray_backend.api.described import Parameter, described
 from xray_backend.api.documents import SchemaDocument
+from xray_backend.api.large_answers import list_answer
 
 __all__ = ["blueprint"]
 
@@ -34,8 +35,9 @@ def get_schemas(project_id: str) -> Response:
     require_member(project_id)
     step_name = parameters.step_name()
     if parameters.flag("detail"):
-        return answer({"schemas": [Raw(shape) for shape in services().schemas.each(project_id, step_name)]})
-    merged = services().schemas.merged(project_id, step_name)
+        shapes = services().reading.schemas(project_id, step_name)
+        return list_answer("schemas", shapes, services().config.data_dir)
+    merged = services().reading.merged_schema(project_id, step_name)
     response = answer({"schema": Raw(merged.document)})
     response.headers[COMPLETE_HEADER] = "true" if merged.is_complete else "false"
     return response

@@ -18,7 +18,7 @@ from xray_backend.store.sqlite.migrations import MIGRATIONS
 __all__ = ["check"]
 
 _DOCUMENTS: Final = ("traces", "steps", "data")
-_OWNED: Final = ("project_members", "api_keys", "traces", "steps", "data", "schemas")
+_OWNED: Final = ("project_members", "api_keys", "traces", "steps", "data", "schemas", "merged_schemas")
 
 
 def check(config: Config) -> bool:

@@ -1,4 +1,4 @@
-"""Traces with their steps, and the values that the steps took and gave."""
+"""Traces with their steps, the values that the steps took and gave, and the shapes of their metadata."""
 
 import mimetypes
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from xray_backend.blobs.base import BlobStore
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.errors import NotFound
 from xray_backend.query.cursor import CursorCodec, Position, StepPosition, binding
-from xray_backend.store.base import DataRecord, Json, Store
+from xray_backend.store.base import DataRecord, Json, MergedSchema, Store
 
 __all__ = ["Content", "DataLink", "Reading", "TracePage", "TraceView"]
 
@@ -124,6 +124,14 @@ class Reading:
         if record.content is None:
             raise NotFound("This value did not come inside its event.")
         return Content(record.content, record.content_type, _file_name(record))
+
+    def schemas(self, project_id: str, step_name: str | None) -> Iterator[Sequence[Json]]:
+        """Read the shapes of metadata, some at a time."""
+        return self._store.schemas(project_id, step_name)
+
+    def merged_schema(self, project_id: str, step_name: str | None) -> MergedSchema:
+        """Merge the shapes of metadata."""
+        return self._store.merged_schema(project_id, step_name)
 
     def _record(self, project_id: str, trace_id: str, data_id: str) -> DataRecord:
         record = self._store.data(project_id, trace_id, data_id)

@@ -9,7 +9,7 @@ Rules for all methods:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from xray_backend.query.cursor import FieldPosition, Position, StepPosition
 from xray_backend.query.sort import Sort
@@ -25,7 +25,7 @@ from xray_backend.store.records import (
     Json,
     KeyOwner,
     Member,
-    NewShapes,
+    MergedSchema,
     Page,
     Project,
     Role,
@@ -49,7 +49,7 @@ __all__ = [
     "Json",
     "KeyOwner",
     "Member",
-    "NewShapes",
+    "MergedSchema",
     "Page",
     "Project",
     "Role",
@@ -230,15 +230,19 @@ class Store(Deletions, ABC):
         """Count the documents of a query. Raises `Unavailable` if it takes longer than the store's time limit."""
 
     @abstractmethod
-    def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
-        """List the shapes seen: `stepName`, `schemaHash`, `schemaShape`, `lastSeenAt`.
+    def schemas(self, project_id: str, step_name: str | None) -> Iterator[Sequence[Json]]:
+        """Read the shapes seen, some at a time: `stepName`, `schemaHash`, `schemaShape`, `lastSeenAt`.
 
-        Of one step name, the first `SHAPES_PER_STEP_NAME` that came are kept.
+        Of one step name, the first `SHAPES_PER_STEP_NAME` that came are kept. Between two pieces nothing is held of the
+        database; a shape that was there before the first and is not deleted comes once.
         """
 
     @abstractmethod
-    def shapes_since(self, project_id: str, mark: int) -> NewShapes:
-        """List the shapes that were stored since a mark was given out, by any process; 0 asks for all."""
+    def merged_schema(self, project_id: str, step_name: str | None) -> MergedSchema:
+        """Merge the shapes that `schemas` lists, by `store.metadata_shape`.
+
+        Not complete where a step name has as many shapes as are kept, or an object as many keys as are told.
+        """
 
     # -- operations -------------------------------------------------------------------------------------
 

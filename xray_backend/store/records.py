@@ -17,7 +17,7 @@ __all__ = [
     "Json",
     "KeyOwner",
     "Member",
-    "NewShapes",
+    "MergedSchema",
     "Page",
     "Project",
     "Role",
@@ -216,8 +216,8 @@ class StoreState:
 
 
 @dataclass(frozen=True)
-class NewShapes:
-    """Shapes with the names of their steps, and the mark to ask for later ones with."""
+class MergedSchema:
+    """A merged shape, and whether it tells all that was seen."""
 
-    shapes: Sequence[tuple[str, Json]]
-    mark: int
+    document: Json
+    is_complete: bool

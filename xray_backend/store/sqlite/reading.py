@@ -1,4 +1,4 @@
-"""Reading traces, steps, data records and schemas back."""
+"""Reading traces, steps and data records back."""
 # ruff: noqa: S608 - what is put together are our own names and the compiled condition; every value is bound
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import msgspec
 from xray_backend.query.cursor import FieldPosition, Position, StepPosition
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
-from xray_backend.store.base import Collection, DataRecord, Json, NewShapes, Page, StepPage
+from xray_backend.store.base import Collection, DataRecord, Json, Page, StepPage
 from xray_backend.store.sqlite.index.block import TIME_COLUMN
 from xray_backend.store.sqlite.index.by_field import page_by_field
 from xray_backend.store.sqlite.index.by_time import page_by_time
@@ -28,15 +28,6 @@ JOIN steps ON steps.rowid = page.step
 ORDER BY steps.step_number IS NULL, steps.step_number, steps.timestamp_ms, steps.step_id
 """
 """The inner query sorts row numbers alone, so that a long trace is not dragged whole through the sorter."""
-
-
-_SCHEMA_DOCUMENT: Final = """
-CAST('{"stepName":' || json_quote(step_name) || ',"schemaHash":' || json_quote(schema_hash)
-    || ',"schemaShape":' || shape
-    || ',"lastSeenAt":"' || strftime('%Y-%m-%dT%H:%M:%S', last_seen_at_ms / 1000, 'unixepoch')
-    || printf('.%03dZ"}', last_seen_at_ms % 1000) AS BLOB)
-"""
-"""Put together in SQLite, a document in some microseconds: there may be many thousands of them."""
 
 
 class _DataDocument(msgspec.Struct, rename="camel"):
@@ -154,27 +145,6 @@ class Reading:
             return None
         found = msgspec.json.decode(row[0], type=_DataDocument)
         return DataRecord(**msgspec.structs.asdict(found), content=row[1])
-
-    def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
-        """List the shapes seen, by step name and hash."""
-        terms = _Terms.of(project_id, by_trace=False)
-        if step_name is not None:
-            terms.add("step_name = ?", step_name)
-        rows = self._readers.all(
-            f"SELECT {_SCHEMA_DOCUMENT} FROM schemas WHERE {terms} ORDER BY step_name, schema_hash", terms.parameters
-        )
-        return [row[0] for row in rows]
-
-    def shapes_since(self, project_id: str, mark: int) -> NewShapes:
-        """Read by the row's number, which only grows while the project lives."""
-        terms = _Terms.of(project_id, by_trace=False)
-        terms.add("rowid > ?", mark)
-        rows = self._readers.all(
-            f"SELECT rowid, step_name, CAST(shape AS BLOB) FROM schemas INDEXED BY schemas_by_project"
-            f" WHERE {terms} ORDER BY rowid",
-            terms.parameters,
-        )
-        return NewShapes([row[1:] for row in rows], rows[-1][0] if rows else mark)
 
     def _page(self, collection: Collection, terms: _Terms, limit: int, after: Position | None) -> Page:
         time = TIME_COLUMN[collection]
