@@ -21,6 +21,12 @@ def memory_bytes(pids: list[int]) -> int:
     return sum(_proportional_bytes(pid) for pid in pids)
 
 
+def peak_bytes(pid: int) -> int:
+    """Return the most that a process ever held, what it shares with others included."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
 def sockets(pid: int) -> int:
     """Tell how many sockets a process has open."""
     count = 0

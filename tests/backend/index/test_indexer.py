@@ -277,7 +277,7 @@ def test_the_indexer_ends_with_its_server_however_that_ends(tmp_path: Path) -> N
     for end in (Server.stop, Server.kill):
         server = Server(tmp_path / "data")
         server.start()
-        (worker,) = server.workers()
+        worker = server.worker()
         wait_until(lambda worker=worker: bool(indexer_of(worker)))  # type: ignore[misc]
         (indexer,) = indexer_of(worker)
         end(server)
