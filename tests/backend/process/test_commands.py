@@ -211,7 +211,7 @@ def test_a_check_tells_each_fault_and_changes_nothing(tmp_path: Path) -> None:
         connection.execute("UPDATE data SET stored_at_ms = 1 WHERE data_id = 'never'")
         connection.execute("UPDATE steps SET doc = '{' WHERE step_id = 's1'")
         connection.execute("DELETE FROM traces WHERE trace_id = 'running'")
-        connection.execute("INSERT INTO project_members VALUES ('nowhere', 'u', 'owner', 1)")
+        connection.execute("INSERT INTO project_members VALUES ('nowhere', 'u', 'owner', 1, 'o')")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     status, said = run("check", "--data-dir", tmp_path)
     assert status == 1
