@@ -1,10 +1,15 @@
 """`xray-backend backup`, `restore`, `export`, `import` and `check`, as processes beside a real server."""
 
+import hashlib
 import json
 import os
+import pty
+import re
 import sqlite3
+import subprocess
+import sys
 import tarfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -235,3 +240,79 @@ def test_a_check_of_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
     (tmp_path / "xray.db").write_bytes(b"no database" * 1000)
     status, said = run("check", "--data-dir", tmp_path)
     assert (status, "cannot be read" in said, "Traceback" in said) == (1, True, False), said
+
+
+@pytest.fixture
+def home(tmp_path: Path, saved: bytes) -> Path:
+    """Give a data directory with one of everything, which no server uses."""
+    (tmp_path / "file").write_bytes(saved)
+    assert run("restore", tmp_path / "file", "--data-dir", tmp_path / "home")[0] == 0
+    return tmp_path / "home"
+
+
+def test_a_check_tells_of_a_blob_whose_bytes_are_others(home: Path) -> None:
+    (record,) = rows(home, "SELECT project_id, doc FROM data WHERE data_id = 'large'")
+    announced = json.loads(record[1]) | {"sha256": hashlib.sha256(LARGE).hexdigest()}
+    change(home, f"UPDATE data SET doc = '{json.dumps(announced)}' WHERE data_id = 'large'")
+    assert run("check", "--data-dir", home) == (0, f"Nothing is wrong with {home}.\n")
+    (home / "blobs" / record[0] / "large").write_bytes(b"?" + LARGE[1:])  # as many as before
+    status, said = run("check", "--data-dir", home)
+    assert status == 1
+    assert f"The blob {record[0]}/large is altered" in said
+    assert "1 faults were found." in said
+
+
+def test_a_check_tells_of_a_database_that_contradicts_itself(home: Path) -> None:
+    change(
+        home,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET sql = replace(sql, '(project_id)', '(name)') WHERE name = 'api_keys_by_project'",
+    )
+    status, said = run("check", "--data-dir", home)
+    assert (status, "Traceback" in said) == (1, False), said
+    assert "The database is damaged: row 1 missing from index api_keys_by_project." in said
+
+
+def test_a_check_does_not_read_a_database_of_a_newer_version(home: Path) -> None:
+    change(home, "PRAGMA user_version = 9999", "UPDATE steps SET doc = '{'")
+    status, said = run("check", "--data-dir", home)
+    assert status == 1
+    assert "The database has version 9999, newer than this program's" in said
+    assert said.endswith("1 faults were found.\n")
+
+
+def rows(home: Path, sql: str) -> list[Any]:
+    with closing(sqlite3.connect(home / "xray.db")) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def change(home: Path, *statements: str) -> None:
+    """Change the database behind the server's back."""
+    with closing(sqlite3.connect(home / "xray.db")) as connection, connection:
+        for sql in statements:
+            connection.execute(sql)
+
+
+def test_a_terminal_shows_how_far_a_command_is_and_a_file_does_not(home: Path, tmp_path: Path) -> None:
+    project_id = rows(home, "SELECT project_id FROM data")[0][0]
+    arguments = ["export", "--project", project_id, "--output", str(tmp_path / "lines"), "--data-dir", str(home)]
+    shown = on_terminal(arguments)
+    assert re.search(r"\r\[#{30}\] (\d+) of \1 lines\r\n$", shown), shown
+    assert run(*arguments) == (0, "")
+    assert on_terminal(["backup", str(tmp_path / "again"), "--data-dir", str(home)]).endswith("\r1 blobs\r\n")
+    imported = ["import", str(tmp_path / "lines"), "--data-dir", str(home)]
+    assert re.search(r"\r\d+ lines\r\n$", on_terminal(imported))
+
+
+def on_terminal(arguments: list[str]) -> str:
+    """Run a command whose standard error is a terminal, and return what that was shown."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", "import sys; from xray_backend.cli import main; sys.exit(main())", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):  # which ends with its last writer
+            while piece := terminal.read(1000):
+                shown += piece
+        assert process.wait() == 0, shown
+    return shown.decode()

@@ -1,4 +1,4 @@
-"""`backup`, `restore` and `import` beside a server at work, and killed at any moment: all of it is there, or nothing."""
+"""`backup`, `restore` and `import` beside a server at work, and killed at any moment: all is there, or nothing."""
 
 import hashlib
 import json
