@@ -10,9 +10,17 @@ def tree(pid: int) -> list[int]:
     """Return a process and all that come from it, parents first."""
     found = [pid]
     for parent in found:
-        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-            children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-            found += [int(child) for child in children.split()]
+        found += _children(parent)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    """Return whom a process started, whichever of its threads did."""
+    found: list[int] = []
+    with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found += map(int, (thread / "children").read_text().split())
     return found
 
 
