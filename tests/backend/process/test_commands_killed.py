@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,8 +20,8 @@ from tests.server_faults.witnesses import Witnesses
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the moment is found by what lies in the directories")
 
-SEED = 5
-KILLS = 4
+SEED = int(os.environ.get("XRAY_COMMAND_SEED", "5"))
+KILLS = int(os.environ.get("XRAY_COMMAND_KILLS", "4"))
 BLOBS, BLOB_BYTES = 12, 4_000_000
 STEPS = 6_000
 
