@@ -252,6 +252,25 @@ def is_running(process_id: int) -> bool:
         return False
 
 
+def test_a_row_that_comes_and_goes_while_a_block_is_made_is_never_answered(
+    store: SqliteStore, make_indexer: Any
+) -> None:
+    indexer = make_indexer(least_rows=1)
+    store.write(steps(0, 20))
+
+    def meanwhile(statement: str) -> None:
+        if "SET building_to" in statement:  # these come after it was decided up to where the block goes
+            store.write(steps(20, 20, pending=True))
+        elif statement.startswith("BEGIN"):  # and these rows go after they were read
+            indexer._connection.set_trace_callback(None)
+            store.write(steps(20, 20))
+
+    indexer._connection.set_trace_callback(meanwhile)
+    run(indexer)
+    assert sorted(ids(store, EVERYTHING)) == sorted(f"s{number}" for number in range(40))
+    assert store.count("steps", "p", EVERYTHING) == 40
+
+
 def test_an_indexer_that_is_killed_again_and_again_loses_and_doubles_nothing(store: SqliteStore, path: Path) -> None:
     keeper = IndexKeeper(path)
     keeper.start()

@@ -77,7 +77,7 @@ class Indexer:
         # From here on, the triggers note which of these rows are deleted, although no block holds them yet.
         announce = "UPDATE index_progress SET building_to = ? WHERE collection = ?"
         self._connection.execute(announce, (newest, collection))
-        rows = list(self._rows_behind(collection, begin))
+        rows = list(self._rows_between(collection, begin, newest))
         blocks = [
             make_block(collection, project_id, [document for _, document in group])
             for project_id, group in groupby(sorted(rows), itemgetter(0))
@@ -89,12 +89,13 @@ class Indexer:
             self._connection.execute(done, (rows[-1][1].seq if rows else newest, collection))
         return {project_id for project_id, _ in rows}
 
-    def _rows_behind(self, collection: Collection, begin: int) -> Iterator[tuple[str, Document]]:
-        """Yield the next rows with their projects, as many as a block may have."""
+    def _rows_between(self, collection: Collection, begin: int, newest: int) -> Iterator[tuple[str, Document]]:
+        """Yield the next rows up to the newest announced, with their projects, as many as a block may have."""
         room = MOST_DOCUMENTS
         cursor = self._connection.execute(
-            f"SELECT project_id, {DOCUMENT_COLUMNS[collection]} FROM {collection} WHERE seq > ? ORDER BY seq LIMIT ?",
-            (begin, MOST_DOCUMENTS),
+            f"SELECT project_id, {DOCUMENT_COLUMNS[collection]} FROM {collection}"
+            " WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            (begin, newest, MOST_DOCUMENTS),
         )
         for project_id, *columns in cursor:
             document = Document(*columns)
