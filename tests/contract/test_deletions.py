@@ -77,7 +77,7 @@ def is_empty(store: Store, trace_id: str, project_id: str = "p") -> bool:
     answers = [
         store.trace(project_id, trace_id),
         store.steps_of(project_id, trace_id, limit=100, after=None).documents,
-        store.data_of(project_id, trace_id, names),
+        store.data_of(project_id, trace_id, names).documents,
         store.data(project_id, trace_id, f"{trace_id}-d0"),
         store.recorded_data(project_id, names),
         [document for document in (*listed, *found) if json.loads(document)["traceId"] == trace_id],

@@ -5,6 +5,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from xray_backend.query.tree import And, Compare, Date, Exists, Not
 from xray_backend.store.base import (
     UNCHANGED,
     ApiKey,
+    DataPage,
     DataRecord,
     EventBatch,
     KeyOwner,
@@ -418,10 +420,10 @@ def test_the_first_data_record_stays_and_repetitions_are_counted(store: Store) -
 
 def test_data_records_are_listed_without_content_and_unknown_ids_are_left_out(store: Store) -> None:
     store.write(EventBatch("p", data=[data("d1", content=b"abc"), data("d2"), data("d3", "another")]))
-    found = [json.loads(document) for document in store.data_of("p", "trace", ["d2", "d1", "d3", "nowhere"])]
-    assert [record["dataId"] for record in found] == ["d1", "d2"]
+    found = [json.loads(document) for document in store.data_of("p", "trace", ["d2", "d3", "d1", "nowhere"]).documents]
+    assert [record["dataId"] for record in found] == ["d2", "d1"]
     assert all(len(record.pop("_id")) == 24 for record in found)
-    assert found[0] == {
+    assert found[1] == {
         "dataId": "d1",
         "traceId": "trace",
         "projectId": "p",
@@ -433,7 +435,21 @@ def test_data_records_are_listed_without_content_and_unknown_ids_are_left_out(st
         "sha256": "ab" * 32,
         "__v": 0,
     }
-    assert list(store.data_of("p", "trace", [])) == []
+    assert store.data_of("p", "trace", []) == DataPage([], 0)
+
+
+def test_of_many_large_data_records_the_first_are_listed_and_how_far_that_goes_is_told(store: Store) -> None:
+    large = [replace(data(f"d{n}"), metadata={"text": "x" * 200_000}) for n in range(40)]
+    store.write(EventBatch("p", data=large))
+    wanted = ["nowhere", *(f"d{n}" for n in range(39, -1, -1))]
+    seen: list[str] = []
+    while wanted:
+        page = store.data_of("p", "trace", wanted)
+        assert page.taken > 0
+        assert sum(map(len, page.documents)) < 4 * 1024 * 1024
+        seen += [json.loads(document)["dataId"] for document in page.documents]
+        wanted = wanted[page.taken :]
+    assert (wanted, seen) == ([], [f"d{n}" for n in range(39, -1, -1)])
 
 
 def test_a_shape_is_kept_once_with_the_time_it_was_seen_last(store: Store) -> None:

@@ -15,7 +15,6 @@ from xray_backend.api.large_answers import list_answer
 __all__ = ["blueprint"]
 
 COMPLETE_HEADER = "X-Schema-Complete"
-"""Says `false` where there were more shapes or keys than are kept."""
 
 blueprint = Blueprint("schemas", __name__, url_prefix="/api/v1/projects/<project_id>/schemas")
 
@@ -29,6 +28,9 @@ blueprint = Blueprint("schemas", __name__, url_prefix="/api/v1/projects/<project
         "detail": Parameter("1: each shape on its own, as `schemas`.", {"type": "string", "enum": ["0", "1"]}),
     },
     errors=(400, 403),
+    headers={
+        COMPLETE_HEADER: "With `schema`: `false` where there were more shapes or keys than are kept, else `true`."
+    },
 )
 def get_schemas(project_id: str) -> Response:
     """Show the shapes of all steps' metadata, merged into one or each on its own."""

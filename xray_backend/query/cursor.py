@@ -15,7 +15,7 @@ import msgspec
 
 from xray_backend.errors import BadRequest
 
-__all__ = ["CursorCodec", "FieldPosition", "Position", "StepPosition", "binding"]
+__all__ = ["CursorCodec", "FieldPosition", "Position", "StepPosition", "TracePosition", "binding"]
 
 _P = TypeVar("_P")
 
@@ -47,6 +47,17 @@ class StepPosition(NamedTuple):
     step_id: str
 
 
+class TracePosition(NamedTuple):
+    """Where a page of a trace's steps and their data ended."""
+
+    after: StepPosition | None = None
+    """The last step of which everything was given; None before the first."""
+    step_id: str | None = None
+    """The step that follows, where it was given with some of its data."""
+    data_given: int = 0
+    """How many of the data that it names."""
+
+
 # Half of SHA-256: beyond guessing, and the cursor stays short in a URL.
 _MAC_BYTES = 16
 
@@ -64,7 +75,7 @@ class CursorCodec:
     def __init__(self, secret: bytes) -> None:
         self._key = hmac.digest(secret, b"xray-trace query cursor 1", "sha256")
 
-    def encode(self, position: Position | FieldPosition | StepPosition, binding: bytes) -> str:
+    def encode(self, position: Position | FieldPosition | TracePosition, binding: bytes) -> str:
         """Return the cursor of a position in the query of this binding."""
         payload = _encoder.encode(position)
         return base64.urlsafe_b64encode(self._mac(payload, binding) + payload).rstrip(b"=").decode()

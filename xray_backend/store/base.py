@@ -20,6 +20,7 @@ from xray_backend.store.records import (
     UNCHANGED,
     ApiKey,
     Collection,
+    DataPage,
     DataRecord,
     EventBatch,
     Json,
@@ -44,6 +45,7 @@ __all__ = [
     "UNCHANGED",
     "ApiKey",
     "Collection",
+    "DataPage",
     "DataRecord",
     "EventBatch",
     "Json",
@@ -200,8 +202,11 @@ class Store(Deletions, ABC):
         """
 
     @abstractmethod
-    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
-        """List the records (not the contents) of these data ids in this trace; unknown ids are left out."""
+    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> DataPage:
+        """List the records (not the contents) of these data ids in this trace, in their order.
+
+        Unknown ids are left out. Of many that are large the first are listed, one at least.
+        """
 
     @abstractmethod
     def data(self, project_id: str, trace_id: str, data_id: str) -> DataRecord | None:

@@ -12,6 +12,7 @@ __all__ = [
     "UNCHANGED",
     "ApiKey",
     "Collection",
+    "DataPage",
     "DataRecord",
     "EventBatch",
     "Json",
@@ -200,7 +201,18 @@ class StepPage:
     """Steps of one trace, and where the next page begins (None: this was the last)."""
 
     documents: Sequence[Json]
+    positions: Sequence[StepPosition]
+    """Of each of them."""
     next_position: StepPosition | None
+
+
+@dataclass(frozen=True)
+class DataPage:
+    """Records of data, in the order in which they were asked for."""
+
+    documents: Sequence[Json]
+    taken: int
+    """To how many of the ids asked for they are the whole answer."""
 
 
 @dataclass(frozen=True)

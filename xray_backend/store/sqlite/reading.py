@@ -10,7 +10,7 @@ import msgspec
 from xray_backend.query.cursor import FieldPosition, Position, StepPosition
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
-from xray_backend.store.base import Collection, DataRecord, Json, Page, StepPage
+from xray_backend.store.base import Collection, DataPage, DataRecord, Json, Page, StepPage
 from xray_backend.store.sqlite.index.block import TIME_COLUMN
 from xray_backend.store.sqlite.index.by_field import page_by_field
 from xray_backend.store.sqlite.index.by_time import page_by_time
@@ -28,6 +28,13 @@ JOIN steps ON steps.rowid = page.step
 ORDER BY steps.step_number IS NULL, steps.step_number, steps.timestamp_ms, steps.step_id
 """
 """The inner query sorts row numbers alone, so that a long trace is not dragged whole through the sorter."""
+
+_DATA_OF: Final = """
+SELECT CAST(data.doc AS BLOB), wanted.place
+FROM (SELECT key AS place, value AS wanted_id FROM json_each(?)) AS wanted CROSS JOIN data
+WHERE data_id = wanted_id AND {terms}
+"""
+"""CROSS JOIN keeps the order of the list, and nothing is sorted: a page may be the beginning of a gigabyte."""
 
 
 class _DataDocument(msgspec.Struct, rename="camel"):
@@ -125,15 +132,16 @@ class Reading:
             place = (after.step_number is None, after.step_number or 0, after.time_ms, after.step_id)
             terms.add("(step_number IS NULL, coalesce(step_number, 0), timestamp_ms, step_id) > (?, ?, ?, ?)", *place)
         rows, more = self._readers.page(_STEPS_OF.format(terms=terms), (*terms.parameters, limit + 1), limit)
-        return StepPage([row[0] for row in rows], StepPosition(*rows[-1][1:]) if more and rows else None)
+        positions = [StepPosition(*row[1:]) for row in rows]
+        return StepPage([row[0] for row in rows], positions, positions[-1] if more else None)
 
-    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
-        """List the records of these data ids, by data id."""
+    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> DataPage:
+        """List the records of the first of these data ids."""
         terms = _Terms.of(project_id)
         terms.add("trace_id = ?", trace_id)
-        terms.add("data_id IN (SELECT value FROM json_each(?))", msgspec.json.encode(list(data_ids)).decode())
-        rows = self._readers.all(f"SELECT CAST(doc AS BLOB) FROM data WHERE {terms} ORDER BY data_id", terms.parameters)
-        return [row[0] for row in rows]
+        wanted = msgspec.json.encode(list(data_ids)).decode()
+        rows, more = self._readers.page(_DATA_OF.format(terms=terms), (wanted, *terms.parameters), len(data_ids))
+        return DataPage([row[0] for row in rows], rows[-1][1] + 1 if more else len(data_ids))
 
     def data(self, project_id: str, trace_id: str, data_id: str) -> DataRecord | None:
         """Find one data record with its content."""

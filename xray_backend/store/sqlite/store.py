@@ -13,6 +13,7 @@ from xray_backend.query.tree import Node
 from xray_backend.store.base import (
     ApiKey,
     Collection,
+    DataPage,
     DataRecord,
     EventBatch,
     Json,
@@ -187,7 +188,7 @@ class SqliteStore(Store):
     def steps_of(self, project_id: str, trace_id: str, *, limit: int, after: StepPosition | None) -> StepPage:
         return self._reading.steps_of(project_id, trace_id, limit=limit, after=after)
 
-    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
+    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> DataPage:
         return self._reading.data_of(project_id, trace_id, data_ids)
 
     def data(self, project_id: str, trace_id: str, data_id: str) -> DataRecord | None:
