@@ -112,6 +112,20 @@ QUESTIONS = [
         counts=True,
     ),
     Question(
+        "rare value, sorted by another field",
+        {"metadata.outcome.code": "timeout"},
+        f"{_field('outcome.code')} = 'timeout'",
+        f"ORDER BY {_field('score')} DESC, oid DESC LIMIT 50",
+        {"metadata.score": -1},
+    ),
+    Question(
+        "sort by an array",
+        {"metadata.country": "de"},
+        f"{_field('country')} = 'de'",
+        "ORDER BY (SELECT min(value) FROM json_each(doc, '$.metadata.tags')), oid LIMIT 50",
+        {"metadata.tags": 1},
+    ),
+    Question(
         "sort by a field of few values, one in eight",
         {"metadata.category": "Outdoor"},
         f"{_field('category')} = 'Outdoor'",

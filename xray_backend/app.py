@@ -48,7 +48,6 @@ from xray_backend.services.projects import Projects
 from xray_backend.services.readiness import Readiness
 from xray_backend.services.reading import Reading
 from xray_backend.services.recording import Recording
-from xray_backend.services.schemas import Schemas
 from xray_backend.services.sdk_drops import SdkDrops
 from xray_backend.services.searching import Searching
 from xray_backend.services.uploads import Uploads
@@ -173,7 +172,6 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         deletion=Deletion(store, api_keys, housekeeper.wake),
         reading=Reading(store, files, signer, cursors),
         searching=Searching(store, cursors, _query_limits(config), metrics),
-        schemas=Schemas(store),
         readiness=Readiness({"the database": store.ping, "the queue": bus.ping, "the blob store": files.ping}),
     )
 

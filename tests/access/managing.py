@@ -8,6 +8,7 @@ __all__ = ["MEMBERS", "OWNERS", "Managing"]
 
 FEWEST_LIVING = 4
 MEMBERS, OWNERS = ("owner", "member"), ("owner",)
+LONG_DAYS = 20_000  # before 1980: nothing of the game is so old that it would be deleted
 MOST_LIVING, MOST_PROJECTS, MOST_PEOPLE, MOST_KEYS = 8, 40, 8, 300  # so that a long game stays as quick as a short one
 
 
@@ -25,6 +26,7 @@ class Managing:
             (self.show_project, 4),
             (self.list_projects, 3),
             (self.change_project, 3),
+            (self.set_retention, 3),
             (self.me, 2),
             (self.list_members, 4),
             (self.add_member, 5),
@@ -88,13 +90,22 @@ class Managing:
     def show_project(self) -> None:
         token, project_id = self.world.any_token(), self.world.any_project()
         answer = self.wire.call("GET", f"{API}/projects/{project_id}", token=token)
-        self.world.hold_in_project("show project", answer, token, project_id, MEMBERS, {200})
+        if self.world.hold_in_project("show project", answer, token, project_id, MEMBERS, {200}):
+            assert answer.json()["project"]["retentionDays"] == self.world.retention_days.get(project_id), answer.said
 
     def change_project(self) -> None:
         token, project_id = self.world.any_token(), self.world.any_project()
         change = {"name": f"{self.world.mark.get(project_id, 'none')} {self.chance.random()}"}
         answer = self.wire.call("PATCH", f"{API}/projects/{project_id}", token=token, json=change)
         self.world.hold_in_project("change project", answer, token, project_id, OWNERS, {200})
+
+    def set_retention(self) -> None:
+        token, project_id = self.world.any_token(), self.world.any_project()
+        days = self.chance.choice([None, LONG_DAYS, LONG_DAYS + 1, 0, "1"])
+        answer = self.wire.call("PATCH", f"{API}/projects/{project_id}", token=token, json={"retentionDays": days})
+        fine = {400} if days in (0, "1") else {200}
+        if self.world.hold_in_project("set retention", answer, token, project_id, OWNERS, fine):
+            self.world.retention_days[project_id] = days
 
     def delete_project(self) -> None:
         token, project_id = self.world.any_token(), self.world.any_project()

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tests.access.managing import MEMBERS, Managing
+from tests.access.uploading import Uploading
 from tests.access.world import API, Cursor, Link, World
 
 __all__ = ["Player"]
@@ -27,9 +28,9 @@ class Player(Managing):
             (self.data_link, 10),
             (self.follow_link, 12),
             (self.follow_altered_link, 6),
-            (self.presign, 7),
             (self.schemas, 3),
             *self.managing_plays(),
+            *Uploading(world).plays(),
         ]
 
     def play(self) -> None:
@@ -46,7 +47,7 @@ class Player(Managing):
                 event["projectId"] = self.world.any_project()
             is_foreign = event["type"] == "data" and self.chance.random() < 0.4
             if is_foreign:
-                event["dataPath"] = f"{self._other_project(project_id)}/{event['dataId']}"
+                event["dataPath"] = f"{self.world.other_project(project_id)}/{event['dataId']}"
             else:
                 sound.append(event)
         answer = self.wire.call("POST", f"{API}/ingest", key=key, json={"events": events})
@@ -60,9 +61,9 @@ class Player(Managing):
 
     def _events(self, mark: str, project_id: str) -> list[dict[str, Any]]:
         said = {"secret": mark, "n": self.chance.getrandbits(40)}
-        trace_id = self._trace_id()
+        trace_id = self.world.any_trace_id()
         trace = {"traceId": trace_id, "metadata": said}
-        artifacts = [{"dataId": self._data_id(), "type": "input", "key": mark}]
+        artifacts = [{"dataId": self.world.any_data_id(), "type": "input", "key": mark}]
         step = {
             "stepId": f"{trace_id}.{self.chance.randrange(9)}",
             "stepName": mark,
@@ -72,45 +73,44 @@ class Player(Managing):
         kinds: list[dict[str, Any]] = [
             {"type": "trace-start", "createdAt": NOW_MS, "name": mark, **trace},
             {"type": "step", "artifacts": artifacts, **step, **trace},
-            {"type": "data", "dataId": self._data_id(), "key": mark, "content": f"value of {mark}", **trace},
+            {"type": "data", "dataId": self.world.any_data_id(), "key": mark, "content": f"value of {mark}", **trace},
         ]
         return self.chance.sample(kinds, self.chance.randint(1, 3))
-
-    def presign(self) -> None:
-        key = self.world.any_key()
-        project_id = self.who_may.project_of.get(key, "")
-        mark = self.world.mark.get(project_id, "nothing")
-        data_id = self._data_id()
-        wanted: dict[str, object] = {"dataId": data_id, "traceId": self._trace_id(), "key": mark}
-        if self.chance.random() < 0.4:
-            other = self._other_project(project_id)
-            wanted |= {"projectId": other, "dataPath": f"{other}/{data_id}"}
-        answer = self.wire.call("POST", f"{API}/presign", key=key, json=wanted)
-        if self.world.hold("presign", answer, self.who_may.by_key(key), {200, 400}, set()):
-            made = answer.json()
-            assert made["dataPath"] == f"{project_id}/{data_id}", answer.said
-            self._keep_link(project_id, "PUT", made["presignedUrl"])
 
     def query(self) -> None:
         token, project_id = self.world.any_token(), self.world.any_project()
         collection = self.chance.choice(["", "/traces"])
-        condition = self._condition()
-        asked: dict[str, object] = {"filter": condition, "limit": self.chance.choice([1, 5, 100])}
+        question = self._question()
+        asked = question | {"limit": self.chance.choice([1, 5, 100]), "count": self.chance.random() < 0.4}
         fine = {200}
         if self.world.cursors and self.chance.random() < 0.4:
             cursor = self.chance.choice(self.world.cursors)
             asked["cursor"] = cursor.text
             if self.chance.random() < 0.8:  # the same query, in the same project or in another one
                 collection = cursor.collection
-                condition = asked["filter"] = msgspec.json.decode(cursor.condition)
+                question = msgspec.json.decode(cursor.question)
+                asked |= question
                 project_id = self.chance.choice([cursor.project_id, project_id])
-            said = (project_id, collection, msgspec.json.encode(condition).decode())
-            fine = {200} if said == (cursor.project_id, cursor.collection, cursor.condition) else {400}
+            said = (project_id, collection, msgspec.json.encode(question).decode())
+            fine = {200} if said == (cursor.project_id, cursor.collection, cursor.question) else {400}
         answer = self.wire.call("POST", f"{API}/projects/{project_id}{collection}/query", token=token, json=asked)
-        if self.world.hold_in_project("query", answer, token, project_id, MEMBERS, fine):
+        kind = "query" if question["sort"] is None else "sorted query"
+        if self.world.hold_in_project(kind, answer, token, project_id, MEMBERS, fine):
             found = answer.json()
             assert {document["projectId"] for document in found["results"]} <= {project_id}, answer.said
-            self._keep_cursor(project_id, collection, condition, found["nextCursor"])
+            self._keep_cursor(project_id, collection, question, found["nextCursor"])
+            if asked["count"] and not collection:
+                self._hold_count(project_id, question["filter"], found["count"], answer.said)
+
+    def _question(self) -> dict[str, Any]:
+        orders = [{"metadata.n": 1}, {"metadata.secret": -1}, {"traceId": 1}, {"projectId": -1}, {"metadata.no": 1}]
+        return {"filter": self._condition(), "sort": self.chance.choice([None, None, *orders])}
+
+    def _hold_count(self, project_id: str, condition: object, count: int, said: str) -> None:
+        """Count what this project holds: exactly where all its steps are asked for, and never more."""
+        due = len(self.who_may.steps[project_id])
+        is_all = condition in ({}, {"projectId": {"$ne": "x"}}, {"metadata.secret": {"$exists": True}})
+        assert count == due if is_all else count <= due, f"{said}\ncounted {count} of {due}"
 
     def _condition(self) -> dict[str, Any]:
         other = self.world.any_project()
@@ -139,7 +139,7 @@ class Player(Managing):
 
     def trace(self) -> None:
         token, project_id = self.world.any_token(), self.world.any_project()
-        path, fine = f"{API}/projects/{project_id}/traces/{self._trace_id()}", {200, 404}
+        path, fine = f"{API}/projects/{project_id}/traces/{self.world.any_trace_id()}", {200, 404}
         if self.world.cursors and self.chance.random() < 0.2:
             path += f"?cursor={self.chance.choice(self.world.cursors).text}"
             fine = {400}
@@ -147,12 +147,13 @@ class Player(Managing):
 
     def data_link(self) -> None:
         token, project_id = self.world.any_token(), self.world.any_project()
-        path = f"{API}/projects/{project_id}/traces/{self._trace_id()}/data/{self._data_id()}"
+        path = f"{API}/projects/{project_id}/traces/{self.world.any_trace_id()}/data/{self.world.any_data_id()}"
         answer = self.wire.call("GET", path, token=token)
         if self.world.hold_in_project("data link", answer, token, project_id, MEMBERS, {200, 404}):
             url = answer.json()["presignedUrl"]
             if url is not None:
-                self._keep_link(project_id, "GET", url)
+                parts = urlsplit(url)
+                self.world.keep_link(Link(project_id, "GET", f"{parts.path}?{parts.query}"))
 
     def schemas(self) -> None:
         token, project_id = self.world.any_token(), self.world.any_project()
@@ -166,17 +167,23 @@ class Player(Managing):
             return
         link = self.chance.choice(self.world.links)
         body = f"value of {self.world.mark[link.project_id]}".encode() if link.method == "PUT" else None
-        answer = self.wire.call(link.method, link.path, body=body)
+        asked = self.chance.choice(["", "bytes=0-99", "bytes=-30", "bytes=3-", "bytes=9999999-"])
+        headers = {"Range": asked} if asked and link.method == "GET" else {}
+        answer = self.wire.call(link.method, link.path, body=body, headers=headers)
         is_there = link.project_id in self.who_may.steps
         gone = {404} if link.method == "GET" else {404, 409}  # a value that was deleted is not taken again
         fine, seen = (gone | {200}, {link.project_id}) if is_there else (gone, set())
-        self.world.hold(f"{link.method} by URL", answer, self.who_may.by_url(True), fine, seen)
+        if headers and is_there:
+            fine |= {206, 416}
+        self.world.hold(
+            f"{link.method} {'of range ' if headers else ''}by URL", answer, self.who_may.by_url(True), fine, seen
+        )
 
     def follow_altered_link(self) -> None:
         if not self.world.links:
             return
         link = self.chance.choice(self.world.links)
-        other = self._other_project(link.project_id)
+        other = self.world.other_project(link.project_id)
         path, _, arguments = link.path.partition("?")
         altered = self.chance.choice(
             [
@@ -191,20 +198,7 @@ class Player(Managing):
         answer = self.wire.call(link.method, altered, body=b"altered" if link.method == "PUT" else None)
         self.world.hold("altered URL", answer, self.who_may.by_url(altered == link.path), {200, 404}, {link.project_id})
 
-    def _keep_link(self, project_id: str, method: str, url: str) -> None:
-        parts = urlsplit(url)
-        self.world.links = [*self.world.links[-200:], Link(project_id, method, f"{parts.path}?{parts.query}")]
-
-    def _keep_cursor(self, project_id: str, collection: str, condition: object, text: str | None) -> None:
+    def _keep_cursor(self, project_id: str, collection: str, question: object, text: str | None) -> None:
         if text is not None:
-            said = msgspec.json.encode(condition).decode()
+            said = msgspec.json.encode(question).decode()
             self.world.cursors = [*self.world.cursors[-100:], Cursor(project_id, collection, said, text)]
-
-    def _other_project(self, project_id: str) -> str:
-        return self.chance.choice([other for other in self.world.mark if other != project_id])
-
-    def _trace_id(self) -> str:
-        return self.world.any_trace_id()
-
-    def _data_id(self) -> str:
-        return f"d{self.chance.randrange(12)}"

@@ -13,8 +13,8 @@ CALLS = int(os.environ.get("XRAY_ACCESS_CALLS", "1500"))
 SEED = os.environ.get("XRAY_ACCESS_SEED") or os.urandom(4).hex()
 CALLS_TO_MEET_ALL = 5000  # a short game goes on for so many calls at most, until each kind was allowed and refused
 UNLIMITED = "1000000/minute"
-REFUSED_ALWAYS = {"altered URL", "key as token", "token as key"}
-ALLOWED_ALWAYS = {"GET by URL", "PUT by URL"}
+REFUSED_ALWAYS = {"altered URL", "altered URL of part", "key as token", "token as key"}
+ALLOWED_ALWAYS = {"GET by URL", "GET of range by URL", "PUT by URL", "PUT of part"}
 
 
 def test_every_answer_is_what_the_model_of_who_may_see_what_says(tmp_path: Path) -> None:

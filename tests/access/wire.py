@@ -1,7 +1,9 @@
 """Calls over one connection, and what came back."""
 
 import http.client
+from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPMessage
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ __all__ = ["Answer", "Wire"]
 class Answer:
     status: int
     body: bytes
+    headers: HTTPMessage
     said: str
     """The call, for whoever reads a failure."""
 
@@ -37,8 +40,9 @@ class Wire:
         key: str | None = None,
         json: object = None,
         body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        headers = {}
+        headers = dict(headers or {})
         if token:
             headers["Authorization"] = f"Bearer {token}"
         if key:
@@ -48,8 +52,8 @@ class Wire:
             headers["Content-Type"] = "application/json"
         self._connection.request(method, path, body, headers)
         answered = self._connection.getresponse()
-        said = f"{method} {path} token={token!r} key={key!r} body={body!r}"
-        return Answer(answered.status, answered.read(), said)
+        said = f"{method} {path} token={token!r} key={key!r} body={(body or b'')[:2000]!r}"
+        return Answer(answered.status, answered.read(), answered.headers, said)
 
     def close(self) -> None:
         self._connection.close()

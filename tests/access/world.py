@@ -35,7 +35,9 @@ class Cursor:
 
     project_id: str
     collection: str
-    condition: str
+    question: str
+    """Filter and sort."""
+
     text: str
 
 
@@ -51,6 +53,7 @@ class World:
         self.token: dict[str, str] = {}
         self.bad_tokens: list[str] = ["", "x.y.z"]
         self.mark: dict[str, str] = {}
+        self.retention_days: dict[str, int | None] = {}
         self.keys: dict[str, tuple[str, str]] = {}
         """By key: the project and the key's id, the revoked among them."""
 
@@ -140,6 +143,15 @@ class World:
     def any_trace_id(self) -> str:
         """Return one of a few ids, which move on: what was deleted stays so, and there must be others."""
         return f"t{self.outcomes.total() // CALLS_PER_GENERATION}-{self.chance.randrange(8)}"
+
+    def any_data_id(self) -> str:
+        return f"d{self.chance.randrange(12)}"
+
+    def other_project(self, project_id: str) -> str:
+        return self.chance.choice([other for other in self.mark if other != project_id])
+
+    def keep_link(self, link: Link) -> None:
+        self.links = [*self.links[-200:], link]
 
     def living(self) -> list[str]:
         return list(self.who_may.steps)

@@ -65,7 +65,7 @@ class Server:
         return status
 
     def kill(self) -> None:
-        """End parent and worker at once, with no chance to do anything."""
+        """End parent and worker at once, with no chance to do anything; the indexer notices by itself."""
         assert self._process is not None
         for pid in [self._process.pid, *self.workers()]:
             with suppress(ProcessLookupError):
@@ -81,6 +81,11 @@ class Server:
     def workers(self) -> list[int]:
         pid = self.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def worker(self) -> int:
+        """Return the process that answers; it has a child, which keeps the index."""
+        (worker,) = self.workers()
+        return worker
 
     def limit_file_size(self, limit_bytes: int) -> None:
         """Let no file of the worker grow past this, as on a disk that is full."""

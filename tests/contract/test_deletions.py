@@ -77,7 +77,7 @@ def is_empty(store: Store, trace_id: str, project_id: str = "p") -> bool:
     answers = [
         store.trace(project_id, trace_id),
         store.steps_of(project_id, trace_id, limit=100, after=None).documents,
-        store.data_of(project_id, trace_id, names),
+        store.data_of(project_id, trace_id, names).documents,
         store.data(project_id, trace_id, f"{trace_id}-d0"),
         store.recorded_data(project_id, names),
         [document for document in (*listed, *found) if json.loads(document)["traceId"] == trace_id],
@@ -226,7 +226,8 @@ def test_a_deleted_project_is_gone_at_once_with_its_members_and_keys(opener: Ope
             assert reader.key_owner("hash-p") is None
             assert reader.key_owner("hash-other") is not None
             assert reader.keys_of("p") == []
-            assert reader.schemas("p", None) == []
+            assert list(reader.schemas("p", None)) == []
+            assert reader.merged_schema("p", None).document == b"{}"
             assert is_empty(reader, "doomed")
             assert is_empty(reader, "deleted before")
             assert reader.is_deleted("p", "doomed")
@@ -248,7 +249,8 @@ def test_events_of_a_deleted_project_change_nothing(store: Store, removed: bool)
     for trace_id in ("doomed", "new"):
         assert store.write(full_trace(trace_id)) == WriteResult(stored=0, repeated=0, deleted=12)
         assert is_empty(store, trace_id)
-    assert store.schemas("p", None) == []
+    assert list(store.schemas("p", None)) == []
+    assert store.merged_schema("p", None).document == b"{}"
     remove_all(store)
     assert store.next_deletion(PIECE) is None
 

@@ -5,6 +5,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +16,9 @@ from xray_backend.query.cursor import FieldPosition
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import And, Compare, Date, Exists, Not
 from xray_backend.store.base import (
-    SHAPES_PER_STEP_NAME,
     UNCHANGED,
     ApiKey,
+    DataPage,
     DataRecord,
     EventBatch,
     KeyOwner,
@@ -419,10 +420,10 @@ def test_the_first_data_record_stays_and_repetitions_are_counted(store: Store) -
 
 def test_data_records_are_listed_without_content_and_unknown_ids_are_left_out(store: Store) -> None:
     store.write(EventBatch("p", data=[data("d1", content=b"abc"), data("d2"), data("d3", "another")]))
-    found = [json.loads(document) for document in store.data_of("p", "trace", ["d2", "d1", "d3", "nowhere"])]
-    assert [record["dataId"] for record in found] == ["d1", "d2"]
+    found = [json.loads(document) for document in store.data_of("p", "trace", ["d2", "d3", "d1", "nowhere"]).documents]
+    assert [record["dataId"] for record in found] == ["d2", "d1"]
     assert all(len(record.pop("_id")) == 24 for record in found)
-    assert found[0] == {
+    assert found[1] == {
         "dataId": "d1",
         "traceId": "trace",
         "projectId": "p",
@@ -434,19 +435,33 @@ def test_data_records_are_listed_without_content_and_unknown_ids_are_left_out(st
         "sha256": "ab" * 32,
         "__v": 0,
     }
-    assert list(store.data_of("p", "trace", [])) == []
+    assert store.data_of("p", "trace", []) == DataPage([], 0)
+
+
+def test_of_many_large_data_records_the_first_are_listed_and_how_far_that_goes_is_told(store: Store) -> None:
+    large = [replace(data(f"d{n}"), metadata={"text": "x" * 200_000}) for n in range(40)]
+    store.write(EventBatch("p", data=large))
+    wanted = ["nowhere", *(f"d{n}" for n in range(39, -1, -1))]
+    seen: list[str] = []
+    while wanted:
+        page = store.data_of("p", "trace", wanted)
+        assert page.taken > 0
+        assert sum(map(len, page.documents)) < 4 * 1024 * 1024
+        seen += [json.loads(document)["dataId"] for document in page.documents]
+        wanted = wanted[page.taken :]
+    assert (wanted, seen) == ([], [f"d{n}" for n in range(39, -1, -1)])
 
 
 def test_a_shape_is_kept_once_with_the_time_it_was_seen_last(store: Store) -> None:
     for at in (2_000, 3_000, 1_000):
         store.write(EventBatch("p", schemas=[SchemaSighting("rank", "h1", {"a": {"b": "number"}}, at)]))
     store.write(EventBatch("p", schemas=[SchemaSighting("search", "h1", {"a": "string"}, 5)]))
-    everything = [json.loads(document) for document in store.schemas("p", None)]
+    everything = [json.loads(document) for document in itertools.chain(*store.schemas("p", None))]
     assert [(found["stepName"], found["lastSeenAt"]) for found in everything] == [
         ("rank", "1970-01-01T00:00:03.000Z"),
         ("search", "1970-01-01T00:00:00.005Z"),
     ]
-    (found,) = [json.loads(document) for document in store.schemas("p", "rank")]
+    (found,) = [json.loads(document) for document in itertools.chain(*store.schemas("p", "rank"))]
     assert (found["schemaHash"], found["schemaShape"]) == ("h1", {"a": {"b": "number"}})
     assert list(store.schemas("another", None)) == []
 
@@ -468,7 +483,8 @@ def test_two_projects_with_the_same_ids_never_meet(store: Store) -> None:
         found = store.data(project, "trace", "d1")
         assert found is not None
         assert found.content == project.encode()
-        assert project in json.loads(store.schemas(project, None)[0])["schemaShape"]
+        ((shape,),) = store.schemas(project, None)
+        assert project in json.loads(shape)["schemaShape"]
         widened = store.query(
             "steps", project, Compare(("projectId",), "eq", "pq".replace(project, "")), limit=9, after=None
         )
@@ -757,30 +773,3 @@ def outcome_of(action: Callable[[], object]) -> str:
         return type(action()).__name__
     except Conflict as error:
         return type(error).__name__
-
-
-def test_a_step_name_keeps_so_many_shapes_and_no_more_and_says_how_many_it_left_out(store: Store) -> None:
-    def seen(numbers: range, name: str = "rank", at: int = 1) -> list[SchemaSighting]:
-        return [SchemaSighting(name, f"h{number:04}", {f"k{number}": "null"}, at) for number in numbers]
-
-    assert store.write(EventBatch("p", schemas=seen(range(SHAPES_PER_STEP_NAME)))).shapes_left_out == 0
-    assert store.write(EventBatch("p", schemas=seen(range(998, 1005), at=7))).shapes_left_out == 5
-    assert store.write(EventBatch("p", schemas=seen(range(3), name="search"))).shapes_left_out == 0
-    assert store.write(EventBatch("q", schemas=seen(range(1005, 1006)))).shapes_left_out == 0
-    kept = [json.loads(document) for document in store.schemas("p", "rank")]
-    assert [found["schemaHash"] for found in kept] == [f"h{number:04}" for number in range(SHAPES_PER_STEP_NAME)]
-    assert kept[-1]["lastSeenAt"] == "1970-01-01T00:00:00.007Z"
-
-
-def test_shapes_since_a_mark_are_the_new_ones_whoever_stored_them(opener: Opener) -> None:
-    one, other = opener(), opener()
-    first = SchemaSighting("rank", "h1", {"a": "null"}, 1)
-    one.write(EventBatch("p", schemas=[first]))
-    found = one.shapes_since("p", 0)
-    assert [(name, json.loads(shape)) for name, shape in found.shapes] == [("rank", {"a": "null"})]
-    assert one.shapes_since("p", found.mark).shapes == []
-    other.write(EventBatch("q", schemas=[SchemaSighting("rank", "h2", {"b": "null"}, 1)]))
-    other.write(EventBatch("p", schemas=[first, SchemaSighting('sea"rch', "h2", {"c": "null"}, 1)]))
-    later = one.shapes_since("p", found.mark)
-    assert [(name, json.loads(shape)) for name, shape in later.shapes] == [('sea"rch', {"c": "null"})]
-    assert json.loads(one.schemas("p", 'sea"rch')[0])["stepName"] == 'sea"rch'

@@ -10,15 +10,29 @@ def tree(pid: int) -> list[int]:
     """Return a process and all that come from it, parents first."""
     found = [pid]
     for parent in found:
-        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-            children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-            found += [int(child) for child in children.split()]
+        found += _children(parent)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    """Return whom a process started, whichever of its threads did."""
+    found: list[int] = []
+    with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found += map(int, (thread / "children").read_text().split())
     return found
 
 
 def memory_bytes(pids: list[int]) -> int:
     """Return what these processes hold together, a page that they share counted once."""
     return sum(_proportional_bytes(pid) for pid in pids)
+
+
+def peak_bytes(pid: int) -> int:
+    """Return the most that a process ever held, what it shares with others included."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def sockets(pid: int) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+import jwt
 import pytest
 import requests
 
@@ -56,11 +57,7 @@ def test_a_clock_that_jumps_an_hour_forward_and_back_loses_nothing(tmp_path: Pat
             assert abs(shown(server) - time.time() - hours * HOUR_SECONDS) < 60
             names.append(f"at-{hours}-{len(names)}")
             assert person.ingest(step(names[-1])).status_code == 200
-            answered = person.call("GET", "/api/v1/auth/me")
-            if hours >= 0:
-                assert answered.status_code == 200
-            else:  # the token is from the future
-                assert "log in again" in assert_refused(answered, 401)
+            assert {found["stepId"] for found in person.steps({})} == set(names)  # whatever time the token is from
             fresh = server.call("POST", "/api/v1/auth/login", json=log_in)
             assert {found["stepId"] for found in replace(person, token=fresh.json()["token"]).steps({})} == set(names)
             own = person.record("/presign", about | {"dataId": f"d-{len(names)}"}).json()["presignedUrl"]
@@ -74,6 +71,23 @@ def test_a_clock_that_jumps_an_hour_forward_and_back_loses_nothing(tmp_path: Pat
         clock.set(-HOUR_SECONDS)
         assert_refused(person.ingest(step("revoked")), 401)
         assert "Traceback" not in server.output
+
+
+def test_a_token_from_the_future_is_good_for_a_day_and_none_lives_a_second_longer(tmp_path: Path) -> None:
+    clock = Clock(tmp_path)
+    with Server(tmp_path / "data", **clock.variables) as server:
+        person = new_person(server)
+        ends_at = jwt.decode(person.token, options={"verify_signature": False})["exp"]
+
+        def me_at(offset_seconds: float) -> requests.Response:
+            clock.set(int(offset_seconds))
+            return person.call("GET", "/api/v1/auth/me")
+
+        for hours in (-1, -23, 24 * 7 - 1):
+            assert me_at(hours * HOUR_SECONDS).status_code == 200
+        assert "log in again" in assert_refused(me_at(-25 * HOUR_SECONDS), 401)
+        assert "expired" in assert_refused(me_at(ends_at - time.time() + 2), 401)
+        assert "expired" in assert_refused(me_at(8 * 24 * HOUR_SECONDS), 401)
 
 
 def test_an_upload_in_parts_goes_on_over_a_clock_that_jumped(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def test_a_thousand_slow_clients_keep_nobody_out_and_memory_stays_bounded(server
     asked = post(f"/api/v1/projects/{person.project_id}/query", token, f"Content-Length: {len(question)}") + question
     url = person.record("/presign", {"dataId": "slow", "traceId": "t", "key": "k"}).json()["presignedUrl"]
     put = f"PUT {url.removeprefix(server.base_url)} HTTP/1.1\r\nHost: x\r\nContent-Length: 900000000\r\n\r\n".encode()
+    family = tree(server.pid)
     with dawdlers(server) as slow:
         slow.add(200, b"", b"")
         slow.add(200, b"POST /api/v1/ingest HTTP/1.1\r\nX-Slow: ", b"x")
@@ -75,10 +76,10 @@ def test_a_thousand_slow_clients_keep_nobody_out_and_memory_stays_bounded(server
         for number in range(5):
             assert_served(person, f"beside-{number}")
             assert_bounded(server)
-        (worker,) = server.workers()
+        worker = server.worker()
         assert sockets(worker) > 500  # or the others were served because the slow were not
     assert_served(person, "after")
-    assert tree(server.pid)[1:] == server.workers()
+    assert [pid for pid in family if not is_alive(pid)] == []  # none of them was replaced, either
 
 
 def test_who_sends_or_takes_next_to_nothing_is_given_up(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_who_sends_or_takes_next_to_nothing_is_given_up(tmp_path: Path) -> None:
         url = person.record("/presign", about).json()["presignedUrl"]
         assert requests.put(url, data=bytes(20 * MEBIBYTE), timeout=60).status_code == 200  # no buffer takes as much
         link = person.call("GET", "traces/trace-1/data/d").json()["presignedUrl"].removeprefix(server.base_url)
-        (worker,) = server.workers()
+        worker = server.worker()
         key = f"x-api-key: {person.key}"
         slow.add(5, b"GET /health HTTP/1.1\r\nX-Slow: ", b"x")
         slow.add(5, post("/api/v1/ingest", key, "Content-Length: 5000000"), b" ")

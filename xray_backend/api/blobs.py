@@ -27,7 +27,13 @@ def make_blueprint(files: FileBlobStore, max_blob_bytes: int) -> Blueprint:
         return answer({"success": True})
 
     @blueprint.put("/parts/<part_number>")
-    @described({"success": bool}, body="application/octet-stream", credentials="signature", errors=(404, 409, 413, 503))
+    @described(
+        {"success": bool},
+        body="application/octet-stream",
+        credentials="signature",
+        errors=(404, 409, 413, 503),
+        headers={"ETag": "What completing the upload asks for."},
+    )
     def put_part(project_id: str, data_id: str, part_number: str) -> Response:
         """Store one part of a value; it is on disk when the answer comes, whose ETag header completing it asks for."""
         body = BodyStream(max_blob_bytes)
@@ -42,7 +48,7 @@ def make_blueprint(files: FileBlobStore, max_blob_bytes: int) -> Blueprint:
         credentials="signature",
         parameters=RANGE_PARAMETERS,
         is_ranged=True,
-        errors=(404, 416, 503),
+        errors=(404, 503),
     )
     def get_blob(project_id: str, data_id: str) -> Response:
         """Give a value back, or a range of its bytes; what a browser might run is a download."""

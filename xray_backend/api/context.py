@@ -21,7 +21,6 @@ from xray_backend.services.projects import Projects
 from xray_backend.services.readiness import Readiness
 from xray_backend.services.reading import Reading
 from xray_backend.services.recording import Recording
-from xray_backend.services.schemas import Schemas
 from xray_backend.services.sdk_drops import SdkDrops
 from xray_backend.services.searching import Searching
 from xray_backend.services.uploads import Uploads
@@ -59,7 +58,6 @@ class Services:
     uploads: Uploads
     reading: Reading
     searching: Searching
-    schemas: Schemas
     readiness: Readiness
     deletion: Deletion
     start: Callable[[], None]

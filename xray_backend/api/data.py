@@ -53,7 +53,7 @@ def get_data(project_id: str, trace_id: str, data_id: str) -> Response:
     credentials="signature",
     parameters=RANGE_PARAMETERS,
     is_ranged=True,
-    errors=(404, 416, 503),
+    errors=(404, 503),
 )
 def get_content(project_id: str, trace_id: str, data_id: str) -> Response:
     """Give back a value that came inside its event, or a range of its bytes."""

@@ -36,7 +36,10 @@ class Description:
     """Statuses beside those that follow from the body and the credentials."""
 
     is_ranged: bool = False
-    """A range of the bytes may be asked for, and comes with status 206."""
+    """A range of the bytes may be asked for, and comes with status 206; one that has no byte is 416."""
+
+    headers: Mapping[str, str] | None = None
+    """What headers of its own the answer has, and what they tell."""
 
 
 def described(
@@ -47,9 +50,10 @@ def described(
     parameters: Mapping[str, Parameter] | None = None,
     errors: tuple[int, ...] = (),
     is_ranged: bool = False,
+    headers: Mapping[str, str] | None = None,
 ) -> Callable[[View], View]:
     """Describe the view below."""
-    description = Description(answer, body, credentials, parameters, errors, is_ranged)
+    description = Description(answer, body, credentials, parameters, errors, is_ranged, headers)
 
     def attach(view: View) -> View:
         setattr(view, _ATTRIBUTE, description)

@@ -75,7 +75,7 @@ def docs_start() -> Response:
 
 
 @blueprint.get("/docs/<name>")
-@described("application/octet-stream", errors=(404,))
+@described("application/octet-stream", errors=(404,), headers={"ETag": "Which version of the file it is."})
 def docs_asset(name: str) -> Response:
     """Give the page its script, style and icon."""
     if name not in _SERVED:

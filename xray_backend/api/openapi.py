@@ -28,6 +28,13 @@ _REFUSALS = {
     429: "Too many attempts.",
     503: "A part of the server is away, or the question took too long; the same request may be repeated.",
 }
+_RANGE_HEADERS = {
+    "Accept-Ranges": "`bytes`: a range may be asked for.",
+    "ETag": "Which upload the bytes are from; `If-Range` takes it.",
+}
+_CONTENT_RANGE = {"Content-Range": "Which bytes of how many."}
+_RETRY_AFTER = {"Retry-After": "After how many seconds to try again."}
+_REFUSAL_HEADERS: dict[int, Mapping[str, str]] = {416: _CONTENT_RANGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
 _BY_CREDENTIALS: dict[Credentials, tuple[int, ...]] = {
     "token": (401, 503),
     "key": (401, 503),
@@ -124,22 +131,36 @@ def _described(operation: _Operation, schema_of: Callable[[Any], Mapping[str, An
         "tags": [operation.view.__module__.rpartition(".")[2]],
         "security": _SECURITY[description.credentials],
         "parameters": [*_path_parameters(operation.path), *_other_parameters(description)],
-        "responses": {"200": {"description": "Done.", "content": _content(operation.answer_type, schema_of)}},
+        "responses": dict(_responses(operation, schema_of)),
     }
-    if description.is_ranged:
-        document["responses"]["206"] = document["responses"]["200"] | {"description": "The range that was asked for."}
     if description.body is not None:
         document["requestBody"] = {"required": True, "content": _content(description.body, schema_of)}
-    for status in _statuses(description):
-        document["responses"][str(status)] = {
-            "description": _REFUSALS[status],
-            "content": {"application/json": {"schema": schema_of(Refusal)}},
-        }
     return document
+
+
+def _responses(
+    operation: _Operation, schema_of: Callable[[Any], Mapping[str, Any]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    description = operation.description
+    content = _content(operation.answer_type, schema_of)
+    headers = {**(description.headers or {}), **(_RANGE_HEADERS if description.is_ranged else {})}
+    yield "200", _response("Done.", content, headers)
+    if description.is_ranged:
+        yield "206", _response("The range that was asked for.", content, headers | _CONTENT_RANGE)
+    refusal = {"application/json": {"schema": schema_of(Refusal)}}
+    for status in _statuses(description):
+        yield str(status), _response(_REFUSALS[status], refusal, _REFUSAL_HEADERS.get(status, {}))
+
+
+def _response(description: str, content: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    told = {name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()}
+    return {"description": description, "content": content} | ({"headers": told} if told else {})
 
 
 def _statuses(description: Description) -> list[int]:
     statuses = set(description.errors) | set(_BY_CREDENTIALS[description.credentials])
+    if description.is_ranged:
+        statuses.add(416)
     if _is_typed(description.body):
         statuses |= {400, 413, 415, 503}
     elif description.body is not None:

@@ -2,20 +2,15 @@
 
 import hashlib
 import os
-import secrets
 import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 from typing import IO, Final
 
 import msgspec
 
-from xray_backend.blobs.folders import private, synchronise
 from xray_backend.errors import CommandError
 
-__all__ = ["MANIFEST", "ArchiveWriter", "Manifest", "MemberNote", "check_place", "write_beside"]
+__all__ = ["MANIFEST", "ArchiveWriter", "Manifest", "MemberNote"]
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = "xray-backup"
@@ -75,33 +70,6 @@ class ArchiveWriter:
         content = msgspec.json.encode(Manifest(FORMAT, VERSION, self._notes))
         self._tar.addfile(_member(MANIFEST, len(content)), BytesIO(content))
         self._tar.close()
-
-
-def check_place(path: Path) -> None:
-    """Raise `CommandError`, by the name that was given, if no file can be written there."""
-    if not path.parent.is_dir():
-        raise CommandError(f"There is no folder {path.parent} to write {path.name} into.")
-    if path.is_dir():
-        raise CommandError(f"{path} is a folder; give the name of a file.")
-
-
-@contextmanager
-def write_beside(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file that only its owner reads; it takes its name when all of it is on disk, or never.
-
-    Raises `CommandError` if there is no place for it.
-    """
-    check_place(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        with open(beside, "xb", opener=private) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-        synchronise(path.parent)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:

@@ -1,13 +1,13 @@
 """`xray-backend backup FILE`: all of a data directory in one file, while the server runs."""
 
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 from xray_backend.blobs.folders import private
-from xray_backend.commands.archive import ArchiveWriter, check_place, write_beside
+from xray_backend.commands.archive import ArchiveWriter
+from xray_backend.commands.beside import check_place, folder_beside, write_beside
 from xray_backend.commands.progress import Progress
 from xray_backend.commands.snapshot import database_of
 from xray_backend.config import Config, path_of
@@ -26,18 +26,15 @@ def backup(config: Config, file: Path) -> None:
     """
     database = database_of(config)
     check_place(file)
-    copy = file.with_name(f".{file.name}.{secrets.token_hex(8)}.db")
-    try:
+    with folder_beside(file) as folder, write_beside(file) as output:
+        copy = folder / "xray.db"
         _copy_database(database, copy)
-        with write_beside(file) as output:
-            archive = ArchiveWriter(output)
-            with open(copy, "rb") as source:
-                archive.add("xray.db", source)
-            missing = _add_blobs(archive, copy, path_of(config.blobs_url, "file"))
-            _add_secrets(archive, config.data_dir)
-            archive.finish()
-    finally:
-        copy.unlink(missing_ok=True)
+        archive = ArchiveWriter(output)
+        with open(copy, "rb") as source:
+            archive.add("xray.db", source)
+        missing = _add_blobs(archive, copy, path_of(config.blobs_url, "file"))
+        _add_secrets(archive, config.data_dir)
+        archive.finish()
     print(f"The backup is {file}. It holds all data and the server's secrets: keep it where only you read it.")
     if missing:
         print(f"{missing} announced values have no bytes here (not uploaded, or deleted meanwhile).")

@@ -17,7 +17,7 @@ from xray_backend.errors import Unavailable
 __all__ = ["check"]
 
 _DOCUMENTS: Final = ("traces", "steps", "data")
-_OWNED: Final = ("project_members", "api_keys", "traces", "steps", "data", "schemas")
+_OWNED: Final = ("project_members", "api_keys", "traces", "steps", "data", "schemas", "merged_schemas")
 
 
 def check(config: Config) -> bool:

@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from xray_backend.blobs.folders import private
-from xray_backend.commands.archive import write_beside
+from xray_backend.commands.beside import write_beside
 from xray_backend.commands.progress import Progress
 from xray_backend.commands.snapshot import database_of, layout_fault, snapshot
 from xray_backend.config import Config, path_of

@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import secrets
-import shutil
 import sqlite3
 import tarfile
 from contextlib import closing, suppress
@@ -15,6 +13,7 @@ import msgspec
 from xray_backend.blobs.folders import make_folder, private, synchronise
 from xray_backend.commands.archive import MANIFEST, Manifest, MemberNote
 from xray_backend.commands.backup import SECRETS
+from xray_backend.commands.beside import folder_beside
 from xray_backend.config import Config, path_of
 from xray_backend.errors import CommandError, ConfigurationError
 from xray_backend.ids import is_valid_client_id
@@ -32,17 +31,15 @@ def restore(config: Config, file: Path) -> None:
     target = config.data_dir
     _check_target(config)
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(8)}.restoring")
-    beside.mkdir(mode=0o700)
-    try:
-        _unpack(file, beside)
-        _check_database(beside / "xray.db")
-        for folder, _, _ in os.walk(beside):
+    with folder_beside(target) as beside:
+        made = make_folder(beside / target.name)
+        _unpack(file, made)
+        _check_database(made / "xray.db")
+        _forget_attempts(made / "xray.db")
+        for folder, _, _ in os.walk(made):
             synchronise(Path(folder))
-        os.rename(beside, target)  # fails if somebody put something there meanwhile
+        os.rename(made, target)  # fails if somebody put something there meanwhile
         synchronise(target.parent)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     print(f"The data directory {target} is restored.")
 
 
@@ -129,3 +126,10 @@ def _check_database(path: Path) -> None:
         answer = str(error)
     if answer != "ok":
         raise CommandError(f"The database in the archive is damaged ({answer}). Nothing was restored.")
+
+
+def _forget_attempts(path: Path) -> None:
+    """Let nobody be kept out by who tried to log in when the backup was made."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'attempts'").fetchone():  # older ones have none
+            connection.execute("DELETE FROM attempts")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from xray_backend.ingest.schemas import Shape, has_shape, hash_of, shape_of, uncounted
+from xray_backend.store.metadata_shape import Shape, has_shape, hash_of, shape_of, uncounted
 
 __all__ = ["RecentShapes"]
 

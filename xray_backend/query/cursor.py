@@ -15,7 +15,7 @@ import msgspec
 
 from xray_backend.errors import BadRequest
 
-__all__ = ["CursorCodec", "FieldPosition", "Position", "StepPosition", "binding"]
+__all__ = ["CursorCodec", "FieldPosition", "Position", "StepPosition", "TracePosition", "binding"]
 
 _P = TypeVar("_P")
 
@@ -28,7 +28,10 @@ class Position(NamedTuple):
 
 
 class FieldPosition(NamedTuple):
-    """Where a page of documents in the order of a field ended."""
+    """Where a page of documents in the order of a field ended.
+
+    It holds the field's value, which may be the merged metadata of a long trace; only a request's body has a limit.
+    """
 
     kind: int
     """The place of the value's type in the order of types, as the store has it."""
@@ -44,11 +47,19 @@ class StepPosition(NamedTuple):
     step_id: str
 
 
+class TracePosition(NamedTuple):
+    """Where a page of a trace's steps and their data ended."""
+
+    after: StepPosition | None = None
+    """The last step of which everything was given; None before the first."""
+    step_id: str | None = None
+    """The step that follows, where it was given with some of its data."""
+    data_given: int = 0
+    """How many of the data that it names."""
+
+
 # Half of SHA-256: beyond guessing, and the cursor stays short in a URL.
 _MAC_BYTES = 16
-# A place in the order of a field holds the field's value, which is no longer than an event (256 KiB) by default, and
-# half as many again in base64; nothing longer is ours.
-_LONGEST = 512 * 1024
 
 _encoder = msgspec.json.Encoder()
 
@@ -64,7 +75,7 @@ class CursorCodec:
     def __init__(self, secret: bytes) -> None:
         self._key = hmac.digest(secret, b"xray-trace query cursor 1", "sha256")
 
-    def encode(self, position: Position | FieldPosition | StepPosition, binding: bytes) -> str:
+    def encode(self, position: Position | FieldPosition | TracePosition, binding: bytes) -> str:
         """Return the cursor of a position in the query of this binding."""
         payload = _encoder.encode(position)
         return base64.urlsafe_b64encode(self._mac(payload, binding) + payload).rstrip(b"=").decode()
@@ -85,10 +96,10 @@ class CursorCodec:
 
 def _taken_apart(text: str) -> tuple[bytes, bytes]:
     try:
-        letters = text[:_LONGEST].encode("ascii")
+        letters = text.encode("ascii")
         raw = base64.b64decode(letters + b"=" * (-len(letters) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError):
         raw = b""
-    if len(text) > _LONGEST or len(raw) <= _MAC_BYTES:
+    if len(raw) <= _MAC_BYTES:
         raise BadRequest("The cursor is not one of this server's; use the nextCursor of the page before.")
     return raw[:_MAC_BYTES], raw[_MAC_BYTES:]

@@ -1,16 +1,15 @@
-"""Traces with their steps, and the values that the steps took and gave."""
+"""Traces with their steps, the values that the steps took and gave, and the shapes of their metadata."""
 
 import mimetypes
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from xray_backend.blobs.base import BlobStore
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.errors import NotFound
-from xray_backend.query.cursor import CursorCodec, Position, StepPosition, binding
-from xray_backend.store.base import DataRecord, Json, Store
+from xray_backend.query.cursor import CursorCodec, Position, TracePosition, binding
+from xray_backend.services.trace_steps import TraceSteps
+from xray_backend.store.base import DataRecord, Json, MergedSchema, Store
 
 __all__ = ["Content", "DataLink", "Reading", "TracePage", "TraceView"]
 
@@ -53,17 +52,6 @@ class Content:
     file_name: str
 
 
-class _Artifact(msgspec.Struct):
-    data_id: str = msgspec.field(name="dataId")
-
-
-class _Step(msgspec.Struct):
-    artifacts: list[_Artifact] = []
-
-
-_STEPS = msgspec.json.Decoder(_Step)
-
-
 class Reading:
     """Reads one project; that the caller may is checked before."""
 
@@ -93,15 +81,15 @@ class Reading:
     def trace(self, project_id: str, trace_id: str, *, cursor: str | None) -> TraceView:
         """Show a trace. Raises `NotFound` if there is none, `BadRequest` if the cursor is of another."""
         bound = binding(project_id, "steps of a trace", trace_id)
-        after = None if cursor is None else self._cursors.decode(cursor, bound, StepPosition)
+        begin = TracePosition() if cursor is None else self._cursors.decode(cursor, bound, TracePosition)
         trace = self._store.trace(project_id, trace_id)
         if trace is None:
             raise NotFound("This project has no such trace.")
-        page = self._store.steps_of(project_id, trace_id, limit=STEPS_PER_PAGE, after=after)
-        data = self._store.data_of(project_id, trace_id, list(dict.fromkeys(_data_ids(page.documents))))
-        following = page.next_position
+        steps = TraceSteps(self._store.steps_of(project_id, trace_id, limit=STEPS_PER_PAGE, after=begin.after), begin)
+        data = self._store.data_of(project_id, trace_id, steps.data_ids)
+        following = steps.next_position(data.taken)
         next_cursor = None if following is None else self._cursors.encode(following, bound)
-        return TraceView(trace, page.documents, data, next_cursor)
+        return TraceView(trace, steps.listed(data.taken), data.documents, next_cursor)
 
     def data(self, project_id: str, trace_id: str, data_id: str) -> DataLink:
         """Tell where a value is found. Raises `NotFound` if the trace has none of this id."""
@@ -125,17 +113,19 @@ class Reading:
             raise NotFound("This value did not come inside its event.")
         return Content(record.content, record.content_type, _file_name(record))
 
+    def schemas(self, project_id: str, step_name: str | None) -> Iterator[Sequence[Json]]:
+        """Read the shapes of metadata, some at a time."""
+        return self._store.schemas(project_id, step_name)
+
+    def merged_schema(self, project_id: str, step_name: str | None) -> MergedSchema:
+        """Merge the shapes of metadata."""
+        return self._store.merged_schema(project_id, step_name)
+
     def _record(self, project_id: str, trace_id: str, data_id: str) -> DataRecord:
         record = self._store.data(project_id, trace_id, data_id)
         if record is None:
             raise NotFound("This trace has no such data.")
         return record
-
-
-def _data_ids(steps: Sequence[Json]) -> Iterator[str]:
-    for step in steps:
-        for artifact in _STEPS.decode(step).artifacts:
-            yield artifact.data_id
 
 
 def _content_path(project_id: str, trace_id: str, data_id: str) -> str:

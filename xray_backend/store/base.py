@@ -9,7 +9,7 @@ Rules for all methods:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from xray_backend.query.cursor import FieldPosition, Position, StepPosition
 from xray_backend.query.sort import Sort
@@ -20,12 +20,13 @@ from xray_backend.store.records import (
     UNCHANGED,
     ApiKey,
     Collection,
+    DataPage,
     DataRecord,
     EventBatch,
     Json,
     KeyOwner,
     Member,
-    NewShapes,
+    MergedSchema,
     Page,
     Project,
     Role,
@@ -44,12 +45,13 @@ __all__ = [
     "UNCHANGED",
     "ApiKey",
     "Collection",
+    "DataPage",
     "DataRecord",
     "EventBatch",
     "Json",
     "KeyOwner",
     "Member",
-    "NewShapes",
+    "MergedSchema",
     "Page",
     "Project",
     "Role",
@@ -200,8 +202,11 @@ class Store(Deletions, ABC):
         """
 
     @abstractmethod
-    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
-        """List the records (not the contents) of these data ids in this trace; unknown ids are left out."""
+    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> DataPage:
+        """List the records (not the contents) of these data ids in this trace, in their order.
+
+        Unknown ids are left out. Of many that are large the first are listed, one at least.
+        """
 
     @abstractmethod
     def data(self, project_id: str, trace_id: str, data_id: str) -> DataRecord | None:
@@ -230,15 +235,19 @@ class Store(Deletions, ABC):
         """Count the documents of a query. Raises `Unavailable` if it takes longer than the store's time limit."""
 
     @abstractmethod
-    def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
-        """List the shapes seen: `stepName`, `schemaHash`, `schemaShape`, `lastSeenAt`.
+    def schemas(self, project_id: str, step_name: str | None) -> Iterator[Sequence[Json]]:
+        """Read the shapes seen, some at a time: `stepName`, `schemaHash`, `schemaShape`, `lastSeenAt`.
 
-        Of one step name, the first `SHAPES_PER_STEP_NAME` that came are kept.
+        Of one step name, the first `SHAPES_PER_STEP_NAME` that came are kept. Between two pieces nothing is held of the
+        database; a shape that was there before the first and is not deleted comes once.
         """
 
     @abstractmethod
-    def shapes_since(self, project_id: str, mark: int) -> NewShapes:
-        """List the shapes that were stored since a mark was given out, by any process; 0 asks for all."""
+    def merged_schema(self, project_id: str, step_name: str | None) -> MergedSchema:
+        """Merge the shapes that `schemas` lists, by `store.metadata_shape`.
+
+        Not complete where a step name has as many shapes as are kept, or an object as many keys as are told.
+        """
 
     # -- operations -------------------------------------------------------------------------------------
 

@@ -12,12 +12,13 @@ __all__ = [
     "UNCHANGED",
     "ApiKey",
     "Collection",
+    "DataPage",
     "DataRecord",
     "EventBatch",
     "Json",
     "KeyOwner",
     "Member",
-    "NewShapes",
+    "MergedSchema",
     "Page",
     "Project",
     "Role",
@@ -200,7 +201,18 @@ class StepPage:
     """Steps of one trace, and where the next page begins (None: this was the last)."""
 
     documents: Sequence[Json]
+    positions: Sequence[StepPosition]
+    """Of each of them."""
     next_position: StepPosition | None
+
+
+@dataclass(frozen=True)
+class DataPage:
+    """Records of data, in the order in which they were asked for."""
+
+    documents: Sequence[Json]
+    taken: int
+    """To how many of the ids asked for they are the whole answer."""
 
 
 @dataclass(frozen=True)
@@ -216,8 +228,8 @@ class StoreState:
 
 
 @dataclass(frozen=True)
-class NewShapes:
-    """Shapes with the names of their steps, and the mark to ask for later ones with."""
+class MergedSchema:
+    """A merged shape, and whether it tells all that was seen."""
 
-    shapes: Sequence[tuple[str, Json]]
-    mark: int
+    document: Json
+    is_complete: bool

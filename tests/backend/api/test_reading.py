@@ -116,6 +116,27 @@ def test_the_data_of_a_trace_are_those_that_its_steps_name(somebody: Person) -> 
     assert "content" not in record
 
 
+def test_a_trace_whose_steps_name_many_large_data_comes_in_pages_of_bounded_size(somebody: Person) -> None:
+    ids = {number: [f"d{number}-{n}" for n in range(count)] for number, count in enumerate((3, 30, 0, 7, 25, 1))}
+    for number, named in ids.items():
+        for data_id in named:
+            assert somebody.ingest(data(data_id, metadata={"text": "x" * 200_000})).status_code == 200
+        artifacts = [{"dataId": data_id, "type": "input", "key": "k"} for data_id in named]
+        assert somebody.ingest(step(f"s{number}", stepNumber=number, artifacts=artifacts)).status_code == 200
+    steps: list[str] = []
+    listed: list[str] = []
+    cursor = ""
+    while cursor is not None:
+        shown = somebody.call("GET", f"traces/trace-1{cursor and '?cursor='}{cursor}")
+        assert len(shown.content) < 4 * 1024 * 1024
+        page = shown.json()
+        steps += [found["stepId"] for found in page["steps"]]
+        listed += [record["dataId"] for record in page["data"]]
+        cursor = page["nextCursor"]
+    assert steps == [f"s{number}" for number in ids]
+    assert listed == [data_id for named in ids.values() for data_id in named]
+
+
 def test_a_trace_that_is_not_there_or_not_ours_is_not_found(recorded: Person, somebody: Person) -> None:
     assert_refused(recorded.call("GET", "traces/none"), 404)
     assert_refused(somebody.call("GET", "traces/t1"), 404)

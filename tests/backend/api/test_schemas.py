@@ -1,7 +1,15 @@
 """What steps' metadata looks like."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
 from tests.backend.api.events import step
 from tests.backend.server import Person, assert_refused
+from xray_backend.api.large_answers import list_answer
+from xray_backend.errors import Unavailable
 from xray_backend.store.base import EventBatch, SchemaSighting
 from xray_backend.store.sqlite.store import SqliteStore
 
@@ -57,3 +65,37 @@ def test_where_keys_are_data_the_answer_says_that_it_does_not_tell_all(somebody:
     assert (len(told.json()["schema"]), told.headers["X-Schema-Complete"]) == (200, "false")
     assert somebody.call("GET", "schemas").headers["X-Schema-Complete"] == "false"
     assert somebody.call("GET", "schemas?stepName=plain").headers["X-Schema-Complete"] == "true"
+
+
+def test_a_long_list_of_shapes_is_whole_and_has_each_once(somebody: Person) -> None:
+    seen = [SchemaSighting(f"step {number % 7}", f"h{number:04}", {"a": "null"}, number) for number in range(1234)]
+    other = SqliteStore(somebody.server.data_dir / "xray.db")
+    other.write(EventBatch(somebody.project_id, schemas=seen))
+    other.close()
+    told = somebody.call("GET", "schemas?detail=1").json()["schemas"]
+    expected = sorted((sighting.step_name, sighting.schema_hash) for sighting in seen)
+    assert [(shape["stepName"], shape["schemaHash"]) for shape in told] == expected
+    narrowed = somebody.call("GET", "schemas?detail=1&stepName=step+3").json()["schemas"]
+    assert narrowed == [shape for shape in told if shape["stepName"] == "step 3"]
+
+
+def away_after(pieces: int) -> Iterator[list[bytes]]:
+    for _ in range(pieces):
+        yield [b"1", b"2"]
+    raise Unavailable("The database is away.", retry_after_seconds=1)
+
+
+def test_a_list_that_cannot_be_read_to_its_end_or_kept_is_refused_before_it_begins(tmp_path: Path) -> None:
+    with Flask("lists").app_context():
+        for count in (0, 3, 100_000):
+            with pytest.raises(Unavailable, match="away"):
+                list_answer("ones", away_after(count), tmp_path)
+        short, long = [[b"1"]], [[b'"%s"' % (b"x" * 30_000)]] * 3
+        with pytest.raises(Unavailable, match="no room"):
+            list_answer("ones", long, tmp_path / "missing")
+        for pieces, folder in ((short, tmp_path / "missing"), (long, tmp_path)):
+            with list_answer("ones", pieces, folder) as answered:
+                content = b"".join(answered.iter_encoded())
+            assert content == b'{"ones":[' + b",".join(piece[0] for piece in pieces) + b"]}"
+            assert answered.content_length == len(content)
+    assert list(tmp_path.iterdir()) == []

@@ -26,6 +26,7 @@ EXAMPLES = int(os.environ.get("XRAY_INDEX_EXAMPLES", "120"))
 
 LONG = "x" * 96
 TEXTS = [LONG, LONG + "a", LONG + "b", LONG + "bb", LONG[:95] + "y", "w" * 200]
+ARRAYS = st.lists(st.sampled_from([*TEXTS, None, 1, 2.5, True, {"b": 1}, [1]]), max_size=4)
 PATHS = ["metadata.a", "metadata.b", "metadata.a.b", "metadata.0", "stepNumber", "stepName", "_id", "artifacts.dataId"]
 
 
@@ -89,11 +90,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     bench.close()
 
 
-def _pages(store: SqliteStore, project: str, filter: object, sort: Sort | None) -> list[str]:
+def _pages(store: SqliteStore, project: str, filter: object, sort: Sort | None, limit: int) -> list[str]:
     found: list[str] = []
     after = None
     while True:
-        page = store.query("steps", project, parse_filter(filter, "steps", LIMITS), sort=sort, limit=2, after=after)
+        page = store.query("steps", project, parse_filter(filter, "steps", LIMITS), sort=sort, limit=limit, after=after)
         found += [json.loads(document)["stepId"] for document in page.documents]
         after = page.next_position
         if after is None:
@@ -108,7 +109,9 @@ def test_index_and_look_at_every_document_find_the_same_in_the_same_order(bench:
     documents = data.draw(st.lists(steps(), min_size=1, max_size=12))
     for document in documents:
         if data.draw(st.integers(0, 3)) == 0:
-            document["metadata"][data.draw(st.sampled_from("ab"))] = data.draw(st.sampled_from(TEXTS))
+            document["metadata"][data.draw(st.sampled_from("ab"))] = data.draw(
+                st.one_of(st.sampled_from(TEXTS), ARRAYS)
+            )
     for number, document in enumerate(documents):
         bench.write(number, document)
         if data.draw(st.booleans()):
@@ -123,7 +126,8 @@ def test_index_and_look_at_every_document_find_the_same_in_the_same_order(bench:
         path = data.draw(st.sampled_from(PATHS))
         direction = data.draw(st.sampled_from((1, -1)))
         for sort in (None, Sort(("timestamp",), direction), Sort(tuple(path.split(".")), direction)):
-            expected = _pages(bench.plain, bench.project, filter, sort)
-            found = _pages(bench.indexed, bench.project, filter, sort)
+            limit = data.draw(st.integers(1, 3))
+            expected = _pages(bench.plain, bench.project, filter, sort, limit)
+            found = _pages(bench.indexed, bench.project, filter, sort, limit)
             assert found == expected, (filter, sort)
             assert len(set(found)) == len(found) == bench.plain.count("steps", bench.project, node)

@@ -1,94 +1,23 @@
 """The indexer keeps up with what is written, replaced and deleted, and can end at any moment."""
 
 import json
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.backend.server import Server
-from xray_backend.query.sort import Sort
-from xray_backend.query.tree import And, Compare, ElemMatch, Exists, In, Node, Not, Regex
+from tests.backend.index.sample import EVERYTHING, ids, rows, run, sizes, sorted_by, steps
+from xray_backend.errors import Unavailable
+from xray_backend.query.tree import Compare, ElemMatch, Exists, In, Not, Regex
 from xray_backend.store.base import EventBatch, StepRecord, TraceEvent
 from xray_backend.store.sqlite.connection import open_connection
 from xray_backend.store.sqlite.index import indexer as indexer_module
+from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, rows_of
 from xray_backend.store.sqlite.index.indexer import Indexer
-from xray_backend.store.sqlite.index.keeper import IndexKeeper
+from xray_backend.store.sqlite.readers import Readers
 from xray_backend.store.sqlite.store import SqliteStore
-
-EVERYTHING = And(())
-DEADLINE_SECONDS = 60
-
-
-def steps(first: int, count: int, *, pending: bool = False, **metadata: Any) -> EventBatch:
-    records = []
-    for number in range(first, first + count):
-        fields = {"type": "step", "stepName": "rank", "stepNumber": 1, "artifacts": []}
-        document = {**fields, "stepId": f"s{number}", "traceId": "t", "metadata": {"n": number, **metadata}}
-        if pending:
-            document["pending"] = True
-        records.append(StepRecord(f"s{number}", "t", "rank", 1, 1e12 + number, pending, document))
-    return EventBatch("p", steps=records)
-
-
-def ids(store: SqliteStore, condition: Node) -> list[str]:
-    page = store.query("steps", "p", condition, limit=10_000, after=None)
-    return [json.loads(document)["stepId"] for document in page.documents]
-
-
-def sorted_by(store: SqliteStore, *path: str) -> list[str]:
-    page = store.query("steps", "p", EVERYTHING, sort=Sort(path, 1), limit=10_000, after=None)
-    return [json.loads(document)["stepId"] for document in page.documents]
-
-
-def rows(path: Path, sql: str) -> list[Any]:
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
-
-
-def sizes(path: Path, collection: str = "steps") -> list[int]:
-    return [row[0] for row in rows(path, f"SELECT size FROM index_blocks WHERE collection = '{collection}'")]
-
-
-def run(indexer: Indexer) -> None:
-    while indexer.run_once():
-        pass
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(path)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def make_indexer(store: SqliteStore, path: Path) -> Iterator[Callable[..., Indexer]]:
-    made: list[Indexer] = []
-
-    def make(**options: Any) -> Indexer:
-        made.append(Indexer(path, **options))
-        return made[-1]
-
-    yield make
-    for indexer in made:
-        indexer.close()
 
 
 def test_few_rows_wait_and_are_found_all_the_same(store: SqliteStore, path: Path, make_indexer: Any) -> None:
@@ -246,6 +175,20 @@ def test_only_a_number_as_it_is_usually_written_names_an_element_to_sort_by(
         run(make_indexer(least_rows=1))
 
 
+def test_the_time_limit_ends_the_trying_of_patterns_on_the_values_of_a_block(
+    store: SqliteStore, path: Path, make_indexer: Any
+) -> None:
+    store.write(steps(0, 10, name="value"))
+    run(make_indexer(least_rows=1))
+    readers = Readers(path, time_limit_seconds=0)
+    with readers.snapshot() as snapshot:
+        (row,) = rows_of(snapshot, "steps", "p")
+        block = IndexedBlock(snapshot, row, ())
+        with pytest.raises(Unavailable, match="longer than the limit"):
+            block.texts("metadata.name", "", lambda text: False)
+    readers.close()
+
+
 def test_rows_that_come_while_a_round_begins_are_answered_as_they_end(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
@@ -279,78 +222,3 @@ def test_the_other_project_of_a_block_is_never_answered(store: SqliteStore, make
     run(indexer)
     assert store.count("steps", "p", EVERYTHING) == 10
     assert store.count("steps", "q", EVERYTHING) == 4
-
-
-# -- the process --------------------------------------------------------------------------------------------
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    waiting = threading.Event()
-    for _ in range(DEADLINE_SECONDS * 20):
-        if condition():
-            return
-        waiting.wait(0.05)  # between two looks
-    raise AssertionError("it did not happen in time")
-
-
-def indexer_of(process_id: int) -> list[int]:
-    found = []
-    for task in Path(f"/proc/{process_id}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            if b"index.process" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(int(child))
-    return found
-
-
-def is_running(process_id: int) -> bool:
-    try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def test_an_indexer_that_is_killed_again_and_again_loses_and_doubles_nothing(store: SqliteStore, path: Path) -> None:
-    keeper = IndexKeeper(path)
-    keeper.start()
-    try:
-        for round_number in range(6):
-            wait_until(lambda: bool(indexer_of(os.getpid())))
-            for number in range(5):
-                store.write(steps(round_number * 1000 + number * 200, 200, odd=number % 2))
-            (indexer,) = indexer_of(os.getpid())
-            os.kill(indexer, signal.SIGKILL)
-            wait_until(lambda indexer=indexer: not is_running(indexer))  # type: ignore[misc]
-            assert store.count("steps", "p", EVERYTHING) == (round_number + 1) * 1000
-        wait_until(lambda: sum(sizes(path)) > 5_488)  # all but those that are too few
-    finally:
-        keeper.stop()
-    assert store.count("steps", "p", Compare(("metadata", "odd"), "eq", 1)) == 2400
-    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
-    held = sum(sizes(path))
-    assert rows(path, "SELECT indexed_to FROM index_progress WHERE collection = 'steps'") == [(held,)]
-
-
-def test_the_indexer_ends_with_its_server_however_that_ends(tmp_path: Path) -> None:
-    for end in (Server.stop, Server.kill):
-        server = Server(tmp_path / "data")
-        server.start()
-        (worker,) = server.workers()
-        wait_until(lambda worker=worker: bool(indexer_of(worker)))  # type: ignore[misc]
-        (indexer,) = indexer_of(worker)
-        end(server)
-        wait_until(lambda indexer=indexer: not is_running(indexer))  # type: ignore[misc]
-
-
-def test_a_second_indexer_waits_until_the_first_is_gone(store: SqliteStore, path: Path) -> None:
-    command = [sys.executable, "-m", "xray_backend.store.sqlite.index.process", str(path)]
-    first = subprocess.Popen(command, stdin=subprocess.PIPE)
-    store.write(steps(0, 600))
-    wait_until(lambda: sizes(path) == [600])
-    second = subprocess.Popen(command, stdin=subprocess.PIPE)
-    store.write(steps(600, 600))
-    wait_until(lambda: sum(sizes(path)) == 1200)
-    first.communicate()
-    store.write(steps(1200, 600))
-    wait_until(lambda: sum(sizes(path)) == 1800)
-    second.communicate()
-    assert (first.returncode, second.returncode) == (0, 0)

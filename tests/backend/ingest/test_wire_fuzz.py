@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -98,5 +99,5 @@ def test_whatever_is_taken_can_be_stored_and_read(store: SqliteStore, value: Any
     processor.process(processor.to_batch("q", parsed.events))
     assert all(rejected.error.endswith(".") for rejected in parsed.rejected)
     assert store.data("q", "t", "d") is not None
-    for found in store.schemas("q", None):
+    for found in chain(*store.schemas("q", None)):
         json.loads(found)

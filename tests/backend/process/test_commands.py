@@ -2,11 +2,13 @@
 
 import json
 import os
+import pty
+import re
 import sqlite3
 import subprocess
 import sys
 import tarfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -192,55 +194,18 @@ def test_an_import_tells_each_bad_line_by_its_number_and_takes_the_others(tmp_pa
         assert run("import", file, "--data-dir", tmp_path / "data")[0] == 1
 
 
-def test_a_check_tells_each_fault_and_changes_nothing(tmp_path: Path) -> None:
-    with Server(tmp_path) as server:
-        person = new_person(server)
-        record(person)
-        person.record("/presign", {"dataId": "never", "traceId": "t", "key": "k"})
-        assert run("check", "--data-dir", tmp_path) == (0, f"Nothing is wrong with {tmp_path}.\n")
-    blobs = tmp_path / "blobs"
-    large = blobs / person.project_id / "large"
-    large.write_bytes(b"x" + LARGE[1:] + b"!")
-    (blobs / person.project_id / "nobodys").write_bytes(b"x")
-    half = blobs / ".incoming" / "half.part"
-    half.parent.mkdir(exist_ok=True)
-    half.write_bytes(b"x")
-    (tmp_path / ".jwt-secret.0123").write_bytes(b"x")
-    (tmp_path / "jwt-secret").chmod(0o644)
-    for path in (blobs / person.project_id / "nobodys", half):
-        os.utime(path, (1, 1))
-    with closing(sqlite3.connect(tmp_path / "xray.db")) as connection, connection:
-        connection.execute("UPDATE data SET stored_at_ms = 1 WHERE data_id = 'never'")
-        connection.execute("UPDATE steps SET doc = '{' WHERE step_id = 's1'")
-        connection.execute("DELETE FROM traces WHERE trace_id = 'running'")
-        connection.execute(
-            "INSERT INTO project_members (project_id, user_id, role, joined_at_ms, oid)"
-            " VALUES ('nowhere', 'u', 'owner', 1, 'o')"
-        )
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    status, said = run("check", "--data-dir", tmp_path)
-    assert status == 1
-    for fault in (
-        "jwt-secret can be reached by others (mode 0644)",
-        ".jwt-secret.0123 was left behind",
-        f"The blob {person.project_id}/large has 300001 bytes, and should have 300000.",
-        f"The blob {person.project_id}/nobodys has no record",
-        f"The bytes of {person.project_id}/never are missing",
-        "half.part is left of an upload",
-        "of steps cannot be read.",
-        "Steps of the trace running",
-        "1 rows of project_members belong to the project nowhere",
-        "9 faults were found.",
-    ):
-        assert fault in said, said
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-
-
-def test_a_check_of_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
-    (tmp_path / "xray.db").write_bytes(b"no database" * 1000)
-    status, said = run("check", "--data-dir", tmp_path)
-    assert (status, "cannot be read" in said, "Traceback" in said) == (1, True, False), said
-    assert not said.splitlines()[0].endswith("..")
+def test_a_terminal_shows_how_far_a_command_is_and_a_file_does_not(tmp_path: Path, saved: bytes) -> None:
+    home = tmp_path / "home"
+    (tmp_path / "file").write_bytes(saved)
+    assert run("restore", tmp_path / "file", "--data-dir", home)[0] == 0
+    project_id = next(path.name for path in (home / "blobs").iterdir())
+    arguments = ["export", "--project", project_id, "--output", str(tmp_path / "lines"), "--data-dir", str(home)]
+    shown = on_terminal(arguments)
+    assert re.search(r"\r\[#{30}\] (\d+) of \1 lines\r\n$", shown), shown
+    assert run(*arguments) == (0, "")
+    assert on_terminal(["backup", str(tmp_path / "again"), "--data-dir", str(home)]).endswith("\r1 blobs\r\n")
+    imported = ["import", str(tmp_path / "lines"), "--data-dir", str(home)]
+    assert re.search(r"\r\d+ lines\r\n$", on_terminal(imported))
 
 
 @pytest.mark.parametrize(("version", "word"), [(1, "older"), (999, "newer")])
@@ -284,3 +249,17 @@ def test_an_export_whose_reader_ends_early_is_one_sentence(tmp_path: Path) -> No
     )
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (1, "xray-backend: What reads the output ended before it had all.\n")
+
+
+def on_terminal(arguments: list[str]) -> str:
+    """Run a command whose standard error is a terminal, and return what that was shown."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", "import sys; from xray_backend.cli import main; sys.exit(main())", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):  # which ends with its last writer
+            while piece := terminal.read(1000):
+                shown += piece
+        assert process.wait() == 0, shown
+    return shown.decode()

@@ -149,7 +149,7 @@ def test_a_project_goes_in_the_background_and_the_others_record_on(tmp_path: Pat
         assert doomed.call("DELETE", "").json() == {"success": True}
         assert_refused(doomed.call("GET", "traces"), 403)
         assert_refused(doomed.ingest(step()), 401)
-        for table in ("steps", "data", "traces", "schemas"):
+        for table in ("steps", "data", "traces", "schemas", "merged_schemas"):
             wait_until(lambda table=table: rows(server, table, doomed.project_id) == 0)
         wait_until(lambda: not (tmp_path / "blobs" / doomed.project_id).exists())
         recorders.stop()

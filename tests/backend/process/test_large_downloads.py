@@ -19,8 +19,7 @@ MEMORY_BYTES = 60_000_000  # a chunk and a socket's buffer for each reader, many
 
 
 def resident_bytes(server: Server) -> int:
-    (worker,) = server.workers()
-    lines = Path(f"/proc/{worker}/status").read_text().splitlines()
+    lines = Path(f"/proc/{server.worker()}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import socket
 import sys
 import threading
@@ -16,6 +15,7 @@ import requests
 
 from tests.backend.background import wait_until
 from tests.backend.server import Person, Server, assert_refused, new_person
+from tests.server_faults.processes import peak_bytes
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the worker's process is found and limited through /proc"
@@ -153,17 +153,11 @@ def test_a_blob_store_that_is_away_is_no_reason_to_begin_anew(tmp_path: Path) ->
         assert complete(person, upload, parts).status_code == 200
 
 
-def peak_bytes(pid: int) -> int:
-    found = re.search(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) * 1024
-
-
 def test_an_upload_in_parts_is_never_in_memory_whole(tmp_path: Path) -> None:
     content = CONTENT[:PART_BYTES] * MANY_PARTS
     with Server(tmp_path) as server:
         person = new_person(server)
-        (worker,) = server.workers()
+        worker = server.worker()
         before = peak_bytes(worker)
         upload = announced(person, content)
         assert complete(person, upload, sent(upload["parts"], content)).status_code == 200

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.backend.api.events import step
+from tests.backend.background import wait_until
 from tests.backend.server import Server, assert_refused, new_person, refused_start
+from tests.server_faults.processes import is_alive, tree
 
 SECRET = "a-secret-of-its-own-0123456789abcdef"
 
@@ -67,10 +69,10 @@ def test_credentials_that_were_removed_are_made_anew_beside_the_old_account(tmp_
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_status_0_and_nothing_left_running(tmp_path: Path, number: int) -> None:
     with Server(tmp_path) as server:
-        workers = server.workers()
-        assert len(workers) == 1
+        wait_until(lambda: len(tree(server.pid)) == 3)  # a parent, a worker, and what keeps the index
+        family = tree(server.pid)
         assert server.stop(number) == 0
-        assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+        assert not any(map(is_alive, family))
         assert "Traceback" not in server.output
 
 

@@ -10,19 +10,21 @@ import pytest
 
 from xray_backend.errors import ConfigurationError
 from xray_backend.query.tree import Compare
-from xray_backend.store.base import EventBatch, StepRecord
+from xray_backend.store.base import EventBatch, SchemaSighting, StepRecord
 from xray_backend.store.sqlite.migrations import MIGRATIONS
 from xray_backend.store.sqlite.store import SqliteStore
 
 OPEN_AND_WRITE = """
 import sys
 from pathlib import Path
-from xray_backend.store.base import EventBatch, StepRecord
+from xray_backend.store.base import EventBatch, SchemaSighting, StepRecord
 from xray_backend.store.sqlite.store import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 for n in range(20):
     document = {"type": "step", "stepName": "a", "stepNumber": n, "artifacts": [], "metadata": {}}
-    store.write(EventBatch("p", steps=[StepRecord(f"{sys.argv[2]}-{n}", "t", "a", n, 1e12, False, document)]))
+    steps = [StepRecord(f"{sys.argv[2]}-{n}", "t", "a", n, 1e12, False, document)]
+    shapes = [SchemaSighting("a", f"{sys.argv[2]}-{n}", {f"{sys.argv[2]}-{n}": "null"}, 1)]
+    store.write(EventBatch("p", steps=steps, schemas=shapes))
 store.close()
 """
 
@@ -110,6 +112,7 @@ def test_several_processes_may_make_the_same_file_and_write_to_it_at_once(tmp_pa
         assert program.returncode == 0, errors
     store = SqliteStore(path)
     assert len(store.steps_of("p", "t", limit=1000, after=None).documents) == 5 * 20
+    assert len(json.loads(store.merged_schema("p", "a").document)) == 5 * 20
     document = {"type": "step", "stepName": "a", "stepNumber": 1, "artifacts": [], "metadata": {}}
     again = store.write(EventBatch("p", steps=[StepRecord("0-0", "t", "a", 1, 1e12, False, document)]))
     assert again.repeated == 1
@@ -134,3 +137,32 @@ def test_members_of_an_earlier_version_get_an_id_each(tmp_path: Path) -> None:
         ("u2", "owner", 24),
     ]
     assert members[0].member_id != members[1].member_id
+
+
+def test_shapes_of_an_earlier_version_are_told_merged_and_later_ones_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(MIGRATIONS[0])
+    large = {f"line-{number:03}": {f"key-{key}-{'x' * 100}": "null" for key in range(9)} for number in range(100)}
+    shapes: list[tuple[str, str, dict[str, object]]] = [
+        ("p", "rank", {"a": "number"}),
+        ("p", "rank", {"a": "string", "b": {"c": "null"}}),
+        ("p", "search", {"d": "array"}),
+        ("p", "orders", large),
+        ("q", "rank", {"e": "number"}),
+    ]
+    for number, (project_id, step_name, shape) in enumerate(shapes):
+        row = (project_id, step_name, f"h{number}", json.dumps(shape))
+        connection.execute("INSERT INTO schemas VALUES ('00', ?, ?, ?, ?, 1)", row)
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    store = SqliteStore(path)
+    assert json.loads(store.merged_schema("p", "rank").document) == {"a": "number|string", "b": {"c": "null"}}
+    store.write(EventBatch("p", schemas=[SchemaSighting("rank", "h0", {"a": "number"}, 2)]))
+    store.write(EventBatch("p", schemas=[SchemaSighting("rank", "h9", {"a": "null"}, 2)]))
+    assert json.loads(store.merged_schema("p", "rank").document)["a"] == "null|number|string"
+    assert json.loads(store.merged_schema("p", "orders").document) == large
+    assert set(json.loads(store.merged_schema("p", None).document)) == {"a", "b", "d", *large}
+    assert json.loads(store.merged_schema("q", None).document) == {"e": "number"}
+    store.close()

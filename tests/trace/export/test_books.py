@@ -17,6 +17,10 @@ def lying():
 def record(name):
     large = [part(os.urandom(30_000), "large")] if name.endswith("7") else []
     exporter.put(step(name, part(os.urandom(100)), *large))
+def let_values_arrive():
+    deadline = time.monotonic() + 20  # values go their own way, and would arrive between the telling and the kill
+    while any(e.kind == "blob" for e in spool_entries(config)) and time.monotonic() < deadline:
+        time.sleep(0.01)
 def tell():
     deadline = time.monotonic() + 20  # a flush does not wait for what is on its way to a server that refuses the rest
     now, there = stats.snapshot(), lying()
@@ -64,7 +68,7 @@ tell()
 
 
 def test_what_a_killed_program_had_recorded_is_what_the_server_had_and_the_next_one_takes_over(bench, server):
-    server.ingest.extend([Reply(), *[Reply(503)] * 20])
+    server.ingest.extend([Reply(), *[Reply(503)] * 1000])  # more than are asked for until the kill
     program = bench.program(
         LOOKING
         + """
@@ -74,6 +78,7 @@ exporter.flush(20)
 for number in range(70):
     record(f"t{number}")
 exporter.flush(20)
+let_values_arrive()
 tell()
 time.sleep(60)
 """,

@@ -13,7 +13,7 @@ from xray_backend.store.sqlite.writer import Writer
 
 __all__ = ["Deleting"]
 
-_PROJECT_TABLES: Final = ("steps", "traces", "data", "schemas", "deleted_traces")
+_PROJECT_TABLES: Final = ("steps", "traces", "data", "schemas", "merged_schemas", "deleted_traces")
 """All that belongs to a project and may be much; its members and keys are few, and go at once."""
 
 

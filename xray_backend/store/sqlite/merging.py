@@ -1,7 +1,8 @@
-"""Bringing a trace's events into its row."""
+"""Bringing the events of traces into their rows."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -9,39 +10,51 @@ from xray_backend.ids import new_object_id
 from xray_backend.store.base import TraceEvent
 from xray_backend.store.trace_state import TraceState, document, dump_state, ended_at_ms, load_state, merge, status
 
-__all__ = ["merge_trace"]
+__all__ = ["merge_traces"]
+
+_STORED: Final = """
+SELECT trace_id, seq, oid, created_at_ms, state FROM traces
+WHERE project_id = ? AND trace_id IN (SELECT value FROM json_each(?))
+"""
+_INSERT: Final = """
+INSERT INTO traces (status, created_at_ms, ended_at_ms, doc, state, oid, project_id, trace_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
 
 
-def merge_trace(connection: sqlite3.Connection, project_id: str, trace_id: str, events: Sequence[TraceEvent]) -> None:
-    """Merge the events into the stored trace, or make it; nothing is written where they change nothing."""
-    row = connection.execute(
-        "SELECT seq, oid, created_at_ms, state FROM traces WHERE project_id = ? AND trace_id = ?",
-        (project_id, trace_id),
-    ).fetchone()
-    if row is None:
-        _insert(connection, project_id, trace_id, new_object_id(), merge(None, events))
-        return
-    seq, object_id, created_at_ms, encoded = row
+def merge_traces(
+    connection: sqlite3.Connection, project_id: str, events_of: Mapping[str, Sequence[TraceEvent]]
+) -> None:
+    """Merge events into the stored traces, or make them; nothing is written where they change nothing.
+
+    A trace that changes gets a new `seq`: the document of a `seq` never changes.
+    """
+    trace_ids = msgspec.json.encode(list(events_of)).decode()
+    stored = {row[0]: row[1:] for row in connection.execute(_STORED, (project_id, trace_ids))}
+    changed, replaced = [], []
+    for trace_id, events in events_of.items():
+        if trace_id not in stored:
+            changed.append(_row(project_id, trace_id, new_object_id(), merge(None, events)))
+            continue
+        seq, object_id, created_at_ms, encoded = stored[trace_id]
+        state = _merged(events, created_at_ms, encoded)
+        if state is not None:
+            replaced.append((seq,))
+            changed.append(_row(project_id, trace_id, object_id, state))
+    connection.executemany("DELETE FROM traces WHERE seq = ?", replaced)
+    connection.executemany(_INSERT, changed)
+
+
+def _merged(events: Sequence[TraceEvent], created_at_ms: int, encoded: bytes) -> TraceState | None:
+    """Return the state after the events; None where they change nothing."""
     if all(event.kind == "step" and (event.timestamp_ms or 0) >= created_at_ms for event in events):
-        return  # by far the most frequent case: further steps of a trace that has begun
+        return None  # by far the most frequent case: further steps of a trace that has begun
     stored = load_state(encoded)
     state = merge(stored, events)
-    if state != stored:
-        connection.execute("DELETE FROM traces WHERE seq = ?", (seq,))
-        _insert(connection, project_id, trace_id, object_id, state)
+    return None if state == stored else state
 
 
-def _insert(connection: sqlite3.Connection, project_id: str, trace_id: str, object_id: str, state: TraceState) -> None:
-    """Store the trace under a new `seq`: the document of a `seq` never changes."""
-    columns = _columns(project_id, trace_id, object_id, state)
-    connection.execute(
-        "INSERT INTO traces (status, created_at_ms, ended_at_ms, doc, state, oid, project_id, trace_id)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (*columns, object_id, project_id, trace_id),
-    )
-
-
-def _columns(project_id: str, trace_id: str, object_id: str, state: TraceState) -> tuple[object, ...]:
+def _row(project_id: str, trace_id: str, object_id: str, state: TraceState) -> tuple[object, ...]:
     answer = {
         "_id": object_id,
         "traceId": trace_id,
@@ -55,4 +68,7 @@ def _columns(project_id: str, trace_id: str, object_id: str, state: TraceState) 
         ended_at_ms(state),
         msgspec.json.encode(answer).decode(),
         dump_state(state).decode(),
+        object_id,
+        project_id,
+        trace_id,
     )

@@ -8,6 +8,7 @@ from typing import Final
 
 from xray_backend.errors import ConfigurationError
 from xray_backend.store.sqlite.connection import open_connection
+from xray_backend.store.sqlite.merged_shape import MergedShape
 
 __all__ = ["MIGRATIONS", "migrate"]
 
@@ -210,10 +211,7 @@ CREATE INDEX data_by_trace ON data (project_id, trace_id, stored_at_ms)
 """Tombstones: `removed` once no row is left, `stays` where it outlives that. Values that were there before count as
 stored at the moment of this script."""
 
-_SHAPES: Final = """
-CREATE INDEX schemas_by_project ON schemas (project_id)
-"""
-"""With the row's number behind it, as in every index: what was seen since the last time is found at once."""
+_SHAPES: Final = "CREATE INDEX schemas_by_project ON schemas (project_id)"  # which `_MERGED` makes superfluous
 
 _MEMBER_IDS: Final = """
 ALTER TABLE project_members ADD COLUMN oid TEXT;
@@ -230,7 +228,21 @@ CREATE INDEX attempts_by_key ON attempts (key, at_ms);
 CREATE INDEX attempts_by_end ON attempts (ends_at_ms)
 """
 
-MIGRATIONS: Final = (_FIRST, _PENDING, _INDEX, _RETENTION, _DELETION, _SHAPES, _MEMBER_IDS, _ATTEMPTS)
+_MERGED: Final = """
+CREATE TABLE merged_schemas (
+    project_id TEXT NOT NULL,
+    step_name TEXT NOT NULL,
+    shapes INTEGER NOT NULL,
+    shape TEXT,
+    PRIMARY KEY (project_id, step_name)
+);
+INSERT INTO merged_schemas
+    SELECT project_id, step_name, count(*), merged_shape(shape) FROM schemas GROUP BY project_id, step_name;
+DROP INDEX schemas_by_project
+"""
+"""How many shapes a step name has, and all of them merged (docs/adr/0013-schemas.md). `merged_shape` is ours."""
+
+MIGRATIONS: Final = (_FIRST, _PENDING, _INDEX, _RETENTION, _DELETION, _SHAPES, _MEMBER_IDS, _ATTEMPTS, _MERGED)
 """The nth script (from 1) leads from version n - 1 to version n; none is ever changed once released."""
 
 
@@ -274,6 +286,7 @@ def _statements(script: str) -> Iterator[str]:
 
 def _apply(connection: sqlite3.Connection, path: Path) -> None:
     """Run the missing scripts in one transaction; the version is read again, another process may have been first."""
+    connection.create_aggregate("merged_shape", 1, MergedShape)  # type: ignore[arg-type]  # its type is for integers
     connection.execute("BEGIN EXCLUSIVE")
     try:
         version = _version(connection, path)

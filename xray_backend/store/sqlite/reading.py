@@ -1,4 +1,4 @@
-"""Reading traces, steps, data records and schemas back."""
+"""Reading traces, steps and data records back."""
 # ruff: noqa: S608 - what is put together are our own names and the compiled condition; every value is bound
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import msgspec
 from xray_backend.query.cursor import FieldPosition, Position, StepPosition
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
-from xray_backend.store.base import Collection, DataRecord, Json, NewShapes, Page, StepPage
+from xray_backend.store.base import Collection, DataPage, DataRecord, Json, Page, StepPage
 from xray_backend.store.sqlite.index.block import TIME_COLUMN
 from xray_backend.store.sqlite.index.by_field import page_by_field
 from xray_backend.store.sqlite.index.by_time import page_by_time
@@ -29,14 +29,12 @@ ORDER BY steps.step_number IS NULL, steps.step_number, steps.timestamp_ms, steps
 """
 """The inner query sorts row numbers alone, so that a long trace is not dragged whole through the sorter."""
 
-
-_SCHEMA_DOCUMENT: Final = """
-CAST('{"stepName":' || json_quote(step_name) || ',"schemaHash":' || json_quote(schema_hash)
-    || ',"schemaShape":' || shape
-    || ',"lastSeenAt":"' || strftime('%Y-%m-%dT%H:%M:%S', last_seen_at_ms / 1000, 'unixepoch')
-    || printf('.%03dZ"}', last_seen_at_ms % 1000) AS BLOB)
+_DATA_OF: Final = """
+SELECT CAST(data.doc AS BLOB), wanted.place
+FROM (SELECT key AS place, value AS wanted_id FROM json_each(?)) AS wanted CROSS JOIN data
+WHERE data_id = wanted_id AND {terms}
 """
-"""Put together in SQLite, a document in some microseconds: there may be many thousands of them."""
+"""CROSS JOIN keeps the order of the list, and nothing is sorted: a page may be the beginning of a gigabyte."""
 
 
 class _DataDocument(msgspec.Struct, rename="camel"):
@@ -134,15 +132,16 @@ class Reading:
             place = (after.step_number is None, after.step_number or 0, after.time_ms, after.step_id)
             terms.add("(step_number IS NULL, coalesce(step_number, 0), timestamp_ms, step_id) > (?, ?, ?, ?)", *place)
         rows, more = self._readers.page(_STEPS_OF.format(terms=terms), (*terms.parameters, limit + 1), limit)
-        return StepPage([row[0] for row in rows], StepPosition(*rows[-1][1:]) if more and rows else None)
+        positions = [StepPosition(*row[1:]) for row in rows]
+        return StepPage([row[0] for row in rows], positions, positions[-1] if more else None)
 
-    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
-        """List the records of these data ids, by data id."""
+    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> DataPage:
+        """List the records of the first of these data ids."""
         terms = _Terms.of(project_id)
         terms.add("trace_id = ?", trace_id)
-        terms.add("data_id IN (SELECT value FROM json_each(?))", msgspec.json.encode(list(data_ids)).decode())
-        rows = self._readers.all(f"SELECT CAST(doc AS BLOB) FROM data WHERE {terms} ORDER BY data_id", terms.parameters)
-        return [row[0] for row in rows]
+        wanted = msgspec.json.encode(list(data_ids)).decode()
+        rows, more = self._readers.page(_DATA_OF.format(terms=terms), (wanted, *terms.parameters), len(data_ids))
+        return DataPage([row[0] for row in rows], rows[-1][1] + 1 if more else len(data_ids))
 
     def data(self, project_id: str, trace_id: str, data_id: str) -> DataRecord | None:
         """Find one data record with its content."""
@@ -154,27 +153,6 @@ class Reading:
             return None
         found = msgspec.json.decode(row[0], type=_DataDocument)
         return DataRecord(**msgspec.structs.asdict(found), content=row[1])
-
-    def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
-        """List the shapes seen, by step name and hash."""
-        terms = _Terms.of(project_id, by_trace=False)
-        if step_name is not None:
-            terms.add("step_name = ?", step_name)
-        rows = self._readers.all(
-            f"SELECT {_SCHEMA_DOCUMENT} FROM schemas WHERE {terms} ORDER BY step_name, schema_hash", terms.parameters
-        )
-        return [row[0] for row in rows]
-
-    def shapes_since(self, project_id: str, mark: int) -> NewShapes:
-        """Read by the row's number, which only grows while the project lives."""
-        terms = _Terms.of(project_id, by_trace=False)
-        terms.add("rowid > ?", mark)
-        rows = self._readers.all(
-            f"SELECT rowid, step_name, CAST(shape AS BLOB) FROM schemas INDEXED BY schemas_by_project"
-            f" WHERE {terms} ORDER BY rowid",
-            terms.parameters,
-        )
-        return NewShapes([row[1:] for row in rows], rows[-1][0] if rows else mark)
 
     def _page(self, collection: Collection, terms: _Terms, limit: int, after: Position | None) -> Page:
         time = TIME_COLUMN[collection]

@@ -2,7 +2,7 @@
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,7 +11,6 @@ import msgspec
 from xray_backend.clock import iso
 from xray_backend.ids import new_object_id
 from xray_backend.store.base import (
-    SHAPES_PER_STEP_NAME,
     DataRecord,
     EventBatch,
     SchemaSighting,
@@ -19,7 +18,8 @@ from xray_backend.store.base import (
     TraceEvent,
     WriteResult,
 )
-from xray_backend.store.sqlite.merging import merge_trace
+from xray_backend.store.sqlite.merging import merge_traces
+from xray_backend.store.sqlite.schemas import store_shapes
 from xray_backend.store.sqlite.tombstones import count_events, without_deleted
 from xray_backend.store.sqlite.writer import Writer
 from xray_backend.store.trace_state import seen_at
@@ -42,16 +42,6 @@ INSERT INTO data (oid, project_id, data_id, trace_id, doc, content, stored_at_ms
 ON CONFLICT (project_id, data_id) DO NOTHING
 """
 
-_SCHEMA: Final = """
-INSERT INTO schemas (oid, project_id, step_name, schema_hash, shape, last_seen_at_ms)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6
-WHERE EXISTS (SELECT 1 FROM schemas WHERE project_id = ?2 AND step_name = ?3 AND schema_hash = ?4)
-   OR (SELECT count(*) FROM schemas WHERE project_id = ?2 AND step_name = ?3) < ?7
-ON CONFLICT (project_id, step_name, schema_hash) DO UPDATE SET
-    last_seen_at_ms = max(last_seen_at_ms, excluded.last_seen_at_ms)
-"""
-"""Counting costs some microseconds, and is done for shapes alone that this process has not stored lately."""
-
 _encode = msgspec.json.Encoder().encode
 
 _STEP_ID: Final = 3
@@ -67,19 +57,15 @@ class _Rows:
     traces: dict[str, list[TraceEvent]]
     steps: list[tuple[object, ...]]
     data: list[tuple[object, ...]]
-    schemas: list[tuple[object, ...]]
+    schemas: Sequence[SchemaSighting]
 
     def write(self, connection: sqlite3.Connection) -> WriteResult:
         """Write all of it in the open transaction."""
-        for trace_id, events in self.traces.items():
-            merge_trace(connection, self.project_id, trace_id, events)
+        merge_traces(connection, self.project_id, self.traces)
         stored = self._write_steps(connection) + _insert(connection, _DATA, self.data)
-        kept = _insert(connection, _SCHEMA, self.schemas)
-        return WriteResult(
-            stored=stored,
-            repeated=len(self.steps) + len(self.data) - stored,
-            shapes_left_out=len(self.schemas) - kept,
-        )
+        repeated = len(self.steps) + len(self.data) - stored
+        left_out = store_shapes(connection, self.project_id, self.schemas)
+        return WriteResult(stored=stored, repeated=repeated, shapes_left_out=left_out)
 
     def _write_steps(self, connection: sqlite3.Connection) -> int:
         """Write the running steps before the final ones, which may end them, and return how many were new."""
@@ -124,7 +110,7 @@ def _rows(batch: EventBatch, now_ms: int) -> _Rows:
         _by_trace(batch.traces, batch.steps),
         [_step_row(project, step) for step in batch.steps],
         [_data_row(project, record, now_ms) for record in batch.data],
-        [_schema_row(project, sighting) for sighting in batch.schemas],
+        batch.schemas,
     )
 
 
@@ -201,19 +187,6 @@ def _data_row(project_id: str, record: DataRecord, stored_at_ms: int) -> tuple[o
         "__v": 0,
     }
     return (object_id, project_id, record.data_id, record.trace_id, _text(document), record.content, stored_at_ms)
-
-
-def _schema_row(project_id: str, sighting: SchemaSighting) -> tuple[object, ...]:
-    shape = _text(sighting.schema_shape)
-    return (
-        new_object_id(),
-        project_id,
-        sighting.step_name,
-        sighting.schema_hash,
-        shape,
-        sighting.seen_at_ms,
-        SHAPES_PER_STEP_NAME,
-    )
 
 
 def _text(document: object) -> str:

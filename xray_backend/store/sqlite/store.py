@@ -1,7 +1,7 @@
 """SqliteStore: the whole store in one file, for one machine."""
 # ruff: noqa: D102 - the methods' docstrings are the port's, in store/base.py
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,12 +12,13 @@ from xray_backend.query.tree import Node
 from xray_backend.store.base import (
     ApiKey,
     Collection,
+    DataPage,
     DataRecord,
     EventBatch,
     Json,
     KeyOwner,
     Member,
-    NewShapes,
+    MergedSchema,
     Page,
     Project,
     Role,
@@ -41,6 +42,7 @@ from xray_backend.store.sqlite.migrations import migrate
 from xray_backend.store.sqlite.readers import Readers
 from xray_backend.store.sqlite.reading import Reading
 from xray_backend.store.sqlite.recording import Recording
+from xray_backend.store.sqlite.schemas import Schemas
 from xray_backend.store.sqlite.writer import Writer
 
 __all__ = ["SqliteStore"]
@@ -80,6 +82,7 @@ class SqliteStore(Store):
         self._deleting = Deleting(self._writer, self._readers, clock)
         self._expiring = Expiring(self._writer, self._readers, clock)
         self._reading = Reading(self._readers)
+        self._schemas = Schemas(self._readers)
 
     def create_user(self, user: User) -> None:
         self._accounts.create_user(user)
@@ -184,7 +187,7 @@ class SqliteStore(Store):
     def steps_of(self, project_id: str, trace_id: str, *, limit: int, after: StepPosition | None) -> StepPage:
         return self._reading.steps_of(project_id, trace_id, limit=limit, after=after)
 
-    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> Sequence[Json]:
+    def data_of(self, project_id: str, trace_id: str, data_ids: Sequence[str]) -> DataPage:
         return self._reading.data_of(project_id, trace_id, data_ids)
 
     def data(self, project_id: str, trace_id: str, data_id: str) -> DataRecord | None:
@@ -205,11 +208,11 @@ class SqliteStore(Store):
     def count(self, collection: Collection, project_id: str, condition: Node) -> int:
         return self._reading.count(collection, project_id, condition)
 
-    def schemas(self, project_id: str, step_name: str | None) -> Sequence[Json]:
-        return self._reading.schemas(project_id, step_name)
+    def schemas(self, project_id: str, step_name: str | None) -> Iterator[Sequence[Json]]:
+        return self._schemas.each(project_id, step_name)
 
-    def shapes_since(self, project_id: str, mark: int) -> NewShapes:
-        return self._reading.shapes_since(project_id, mark)
+    def merged_schema(self, project_id: str, step_name: str | None) -> MergedSchema:
+        return self._schemas.merged(project_id, step_name)
 
     def start(self) -> None:
         self._index_keeper.start()

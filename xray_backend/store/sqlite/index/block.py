@@ -31,6 +31,12 @@ millions of documents; a set of positions is 2 KiB, and making a block of them t
 _BYTES_OF_A_DOCUMENT: Final = 2048
 """Documents larger than this count as several, so that a block of large ones needs no more memory."""
 
+_USUAL_COMMAS: Final = 48
+"""About as many values as a step of usual size has."""
+
+_COMMAS_OF_A_DOCUMENT: Final = 16
+"""More values than usual count as further documents: in an array all differ, and a value costs 200 bytes meanwhile."""
+
 OID_BYTES: Final = 12
 
 TIME_COLUMN: Final[Mapping[Collection, str]] = {"steps": "timestamp_ms", "traces": "created_at_ms"}
@@ -49,19 +55,20 @@ class Document(NamedTuple):
     time_ms: int
     object_id: str
     ended_at_ms: int | None
-    text: str
+    text: bytes
 
 
 DOCUMENT_COLUMNS: Final[Mapping[Collection, str]] = {
-    "steps": "seq, timestamp_ms, oid, NULL, doc",
-    "traces": "seq, created_at_ms, oid, ended_at_ms, doc",
+    "steps": "seq, timestamp_ms, oid, NULL, CAST(doc AS BLOB)",
+    "traces": "seq, created_at_ms, oid, ended_at_ms, CAST(doc AS BLOB)",
 }
 """What a `Document` is read from."""
 
 
 def document_weight(document: Document) -> int:
     """Return as how many documents of usual size this one counts."""
-    return 1 + len(document.text) // _BYTES_OF_A_DOCUMENT
+    by_values = (document.text.count(b",") - _USUAL_COMMAS) // _COMMAS_OF_A_DOCUMENT
+    return 1 + max(len(document.text) // _BYTES_OF_A_DOCUMENT, by_values, 0)
 
 
 class Block(NamedTuple):

@@ -48,7 +48,7 @@ class _Merge:
         """Return the first rows after the cursor."""
         sources: list[Iterable[_Found | Group]] = [self._behind(wanted)]
         for block in map(self._finder.block, self._finder.rows):
-            sources.append(OrderedBlock(self._finder, block, self._sort, self._after).groups())
+            sources.append(OrderedBlock(self._finder, block, self._sort, self._after, wanted).groups())
         merged: Iterator[_Found | Group] = heapq.merge(*sources, key=attrgetter("place"), reverse=self._falls)
         found: list[_Found] = []
         for place, alike in groupby(merged, attrgetter("place")):

@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import msgspec
@@ -61,12 +62,14 @@ class Chunk:
     def find(self, value: Key) -> int:
         """Return the positions of a value, as a set."""
         at = bisect_left(self.values, value)
-        return self.bits(at) if at < len(self) and self.values[at] == value else 0
+        if at == len(self) or self.values[at] != value:
+            return 0
+        listed: array[int] = array("H")
+        return self.collect(at, at + 1, listed) | bits_of(listed, self._size)
 
     def bits(self, index: int) -> int:
-        """Return the positions of the value with this index, as a set."""
-        listed: array[int] = array("H")
-        return self.collect(index, index + 1, listed) | bits_of(listed, self._size)
+        """Return the positions of the value with this index, as a set; for one of many values that are gone through."""
+        return self._set(self._postings[self._start(index) : self._start(index + 1)])
 
     def collect(self, first: int, end: int, listed: "array[int]") -> int:
         """Gather the positions of the values from an index to before another.
@@ -74,20 +77,28 @@ class Chunk:
         Those that are kept as lists are added to `listed`, so that many chunks become a set at once; the set of the
         others is returned.
         """
-        if self._all_listed():
+        if self._all_listed:
             listed.frombytes(self._postings[self._listed_before(first) : self._listed_before(end)])
             return 0
         found = 0
         for index in range(first, end):
             posting = self._postings[self._start(index) : self._start(index + 1)]
-            if not posting:
-                return all_bits(self._size)
-            if len(posting) == bitmap_bytes(self._size):
-                found |= from_bitmap(posting)
-            else:
+            if posting and len(posting) < bitmap_bytes(self._size):
                 listed.frombytes(posting)
+            else:
+                found |= self._set(posting)
         return found
 
+    def _set(self, posting: bytes) -> int:
+        if not posting:
+            return all_bits(self._size)
+        if len(posting) == bitmap_bytes(self._size):
+            return from_bitmap(posting)
+        listed: array[int] = array("H")
+        listed.frombytes(posting)
+        return bits_of(listed, self._size)
+
+    @cached_property
     def _all_listed(self) -> bool:
         return _POSITION_BYTES * (max(self._counts) + 1) < bitmap_bytes(self._size)
 

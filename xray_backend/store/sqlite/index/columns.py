@@ -5,7 +5,7 @@ from types import NoneType
 from typing import Any, Final, TypeAlias
 
 from xray_backend.store.sqlite.index.chunk import Key
-from xray_backend.store.sqlite.index.kinds import LONGEST_TEXT, MARK, Kind, text_key
+from xray_backend.store.sqlite.index.kinds import LONGEST_TEXT, MARK, Kind, is_kept_key, text_key
 
 __all__ = ["Columns", "Postings"]
 
@@ -36,6 +36,11 @@ class _Node:
 
     def mark(self, kind: Kind, position: int) -> None:
         self.marks.setdefault(kind, []).append(position)
+
+    def add(self, value: Any, position: int) -> None:
+        """Note a scalar; of a long string no more than its key is kept."""
+        self.values.append(text_key(value) if type(value) is str and len(value) > LONGEST_TEXT else value)
+        self.positions.append(position)
 
     def child_path(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
@@ -85,8 +90,7 @@ class Columns:
             elif type(value) is list:
                 self._array(value, child, position)
             else:
-                child.values.append(value)
-                child.positions.append(position)
+                child.add(value, position)
 
     def _array(self, found: list[Any], node: _Node, position: int) -> None:
         self._entries_left -= len(found)
@@ -102,13 +106,12 @@ class Columns:
             elif type(value) is list:
                 node.mark(Kind.NESTED, position)
             else:
-                node.values.append(value)
-                node.positions.append(position)
+                node.add(value, position)
 
     def _child(self, node: _Node, key: str, position: int) -> _Node | None:
         """Return a path that was not met yet; None where no query can ask for it, or there are too many."""
         path = node.child_path(key)
-        if key in node.children or path in self._left_out or not key or "." in key or key.startswith("$"):
+        if key in node.children or path in self._left_out or not is_kept_key(key):
             return None
         if self._paths_left == 0:
             self._opaque[position] = None
@@ -138,29 +141,27 @@ def _postings(node: _Node, *, is_date: bool) -> Iterator[tuple[Kind, Postings]]:
     if bool in types:
         yield Kind.BOOLEAN, _grouped(node, types, (bool,))
     if str in types:
-        yield Kind.STRING, _strings(_grouped(node, types, (str,)))
+        yield Kind.STRING, _grouped(node, types, (str,))
     if types & {int, float}:
         yield Kind.DATE if is_date else Kind.NUMBER, _grouped(node, types, (int, float))
 
 
-def _grouped(node: _Node, types: set[type], wanted: tuple[type, ...]) -> dict[Any, list[int]]:
-    """Return the positions of each value of these types."""
+def _grouped(node: _Node, types: set[type], wanted: tuple[type, ...]) -> dict[Any, Sequence[int]]:
+    """Return the positions of each value of these types; what one document alone has shares one tuple."""
     pairs = zip(node.values, node.positions, strict=True)
     if not types <= set(wanted):
         pairs = ((value, at) for value, at in pairs if type(value) in wanted)  # type: ignore[assignment]
-    found: dict[Any, list[int]] = {}
-    get = found.get
+    found: dict[Any, Sequence[int]] = {}
+    get, alone = found.get, (-1,)
     for value, at in pairs:
         positions = get(value)
         if positions is None:
-            found[value] = [at]
+            if alone[0] != at:
+                alone = (at,)
+            found[value] = alone
         elif positions[-1] != at:
-            positions.append(at)
+            if type(positions) is list:
+                positions.append(at)
+            else:
+                found[value] = [*positions, at]
     return found
-
-
-def _strings(found: dict[str, list[int]]) -> dict[Key, Sequence[int]]:
-    """Put keys in the place of long strings."""
-    if max(map(len, found)) <= LONGEST_TEXT:
-        return found  # type: ignore[return-value]
-    return {text_key(text): positions for text, positions in found.items()}

@@ -85,29 +85,31 @@ class Compaction:
         ).fetchall()
         if not rows:
             return set()
+        changes = [
+            change
+            for project_id, group in groupby(sorted(rows), itemgetter(0))
+            for change in self._gone_changes(project_id, {seq for _, seq in group})
+        ]
         with transaction(self._connection):
-            for project_id, group in groupby(sorted(rows), itemgetter(0)):
-                self._note_gone_of(project_id, {seq for _, seq in group})
+            self._connection.executemany("UPDATE index_blocks SET gone = ?, gone_count = ? WHERE block_id = ?", changes)
             self._connection.executemany(
                 "DELETE FROM index_gone WHERE collection = ? AND project_id = ? AND seq = ?",
                 [(self._collection, *row) for row in rows],
             )
         return {project_id for project_id, _ in rows}
 
-    def _note_gone_of(self, project_id: str, seqs: set[int]) -> None:
+    def _gone_changes(self, project_id: str, seqs: set[int]) -> Iterator[tuple[bytes, int, int]]:
+        """Yield what is gone of each block now, how many that are, and the block; looked up while others may write."""
         blocks = self._connection.execute(
             "SELECT block_id, size, gone, seqs FROM index_blocks"
             " WHERE collection = ? AND project_id = ? AND first_seq <= ? AND last_seq >= ?",
             (self._collection, project_id, max(seqs), min(seqs)),
-        ).fetchall()
+        )
         for block_id, size, gone, packed in blocks:
             found = bits_of([at for at, seq in enumerate(_seqs(packed)) if seq in seqs], size)
             if found:
                 bits = from_bitmap(gone) | found
-                self._connection.execute(
-                    "UPDATE index_blocks SET gone = ?, gone_count = ? WHERE block_id = ?",
-                    (to_bitmap(bits, size), bits.bit_count(), block_id),
-                )
+                yield to_bitmap(bits, size), bits.bit_count(), block_id
 
     # -- large blocks of small ones ---------------------------------------------------------------------
 

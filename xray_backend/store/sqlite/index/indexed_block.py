@@ -204,17 +204,25 @@ class IndexedBlock:
                     found |= chunk.collect(index, index + 1, listed)
         return found | bits_of(listed, self.size)
 
-    def walk(self, path: str, kind: Kind, direction: int, start: Key | None) -> Iterator[tuple[Key, int]]:
-        """Yield each value with its positions, ascending (1) or descending (-1) from a value on.
+    def walk(
+        self, path: str, kind: Kind, direction: int, start: Key | None, among: Callable[[], int]
+    ) -> Iterator[tuple[Key, int]]:
+        """Yield values with their positions, ascending (1) or descending (-1) from a value on.
 
-        A chunk is read when its first value is asked for.
+        A chunk is read when its first value is asked for. A value none of whose positions is among those that are
+        then asked for may be left out.
         """
         chunk = self._chunk(path, kind, *_beginning(path, kind, direction, start, self.row.block_id))
         while chunk is not None:
             span = Span(start, None) if direction == 1 else Span(None, start)
             order = range(span.start(chunk.values), span.end(chunk.values))
-            for index in order[::direction]:
-                yield chunk.values[index], chunk.bits(index)
+            listed: array[int] = array("H")
+            found = chunk.collect(order.start, order.stop, listed)
+            hits = (found | bits_of(listed, self.size)) & among()
+            for index in order[::direction] if hits else ():
+                bits = chunk.bits(index)
+                if bits & hits:
+                    yield chunk.values[index], bits
             chunk = self._chunk(path, kind, _NEXT[direction], (chunk.values[0],))
 
     def _chunk(self, path: str, kind: Kind, terms: str, parameters: tuple[object, ...]) -> Chunk | None:
@@ -230,6 +238,7 @@ class IndexedBlock:
         if high is not None:
             sql, parameters = sql + _TO, [*parameters, high]
         for row in self._snapshot.all(sql + " ORDER BY first", parameters):
+            self._snapshot.check_time()  # a hundred patterns may be tried on each of many values
             yield Chunk(row[0], self.size)
 
     def _blob(self, column: str) -> bytes:

@@ -1,5 +1,6 @@
 """Keeper: starts the indexing process beside a server, and again if it dies."""
 
+import logging
 import subprocess
 import sys
 import threading
@@ -13,6 +14,8 @@ _PAUSE_SECONDS: Final = 2.0
 
 _STOP_SECONDS: Final = 10.0
 """A round takes a second at most; what was not finished is begun anew at the next start."""
+
+_LOG = logging.getLogger(__name__)
 
 
 class IndexKeeper:
@@ -40,14 +43,20 @@ class IndexKeeper:
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
-            with self._lock:
-                if self._stopping.is_set():
-                    return
-                self._process = self._started()
-            self._process.wait()
-            with self._lock:
-                self._close_input()
+            try:
+                self._run()
+            except OSError as error:  # no memory or no process to be had; that passes
+                _LOG.warning("The indexing process cannot be started for now, queries take longer: %s", error)
             self._stopping.wait(_PAUSE_SECONDS)
+
+    def _run(self) -> None:
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            self._process = self._started()
+        self._process.wait()
+        with self._lock:
+            self._close_input()
 
     def _close_input(self) -> None:
         if self._process is not None and self._process.stdin is not None:

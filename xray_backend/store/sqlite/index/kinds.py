@@ -4,7 +4,7 @@ import hashlib
 from enum import IntEnum
 from types import NoneType
 
-__all__ = ["KIND_OF", "LONGEST_TEXT", "MARK", "ORDERED", "Kind", "is_cut", "text_key"]
+__all__ = ["KIND_OF", "LONGEST_TEXT", "MARK", "ORDERED", "Kind", "is_cut", "is_kept_key", "text_key"]
 
 
 class Kind(IntEnum):
@@ -62,3 +62,8 @@ def text_key(text: str) -> str:
 def is_cut(key: str) -> bool:
     """Tell whether a key stands for a string that is longer than what is kept."""
     return len(key) > LONGEST_TEXT
+
+
+def is_kept_key(key: str) -> bool:
+    """Tell whether a path can reach this key of an object; what it cannot reach is not kept."""
+    return key != "" and "." not in key and not key.startswith("$")

@@ -1,7 +1,10 @@
 """A test of one path, asked of a block."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from itertools import islice
+from operator import and_, or_
 from typing import Final, Literal
 
 from xray_backend.query.regex.pattern import compile_pattern, literal_prefix
@@ -10,11 +13,14 @@ from xray_backend.query.tree import Compare, Date, Exists, In, Path, Regex, Size
 from xray_backend.store.base import Collection
 from xray_backend.store.sqlite.index.bounds import Bounds, exactly, perhaps
 from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, Span
-from xray_backend.store.sqlite.index.kinds import KIND_OF, LONGEST_TEXT, Kind, is_cut, text_key
+from xray_backend.store.sqlite.index.kinds import KIND_OF, LONGEST_TEXT, Kind, is_cut, is_kept_key, text_key
 
 __all__ = ["Leaves"]
 
 _NOTHING: Final = Bounds(0, 0)
+
+_MOST_PARTS: Final = 8
+"""Of an object or an array that is asked for whole: the documents decide, and these leave few of them."""
 
 
 class Leaves:
@@ -35,16 +41,17 @@ class Leaves:
         return self._checked(node.path, found)
 
     def member(self, node: In) -> Bounds:
-        """Return where the path holds any of the values; the many strings of a list of ids are looked up together."""
-        texts = [value for value in node.values if isinstance(value, str) and len(value) <= LONGEST_TEXT]
+        """Return where the path holds any of the values; many strings or numbers are looked up at once."""
         if not self._is_kept(node.path):
-            texts = []
-        found = self._checked(node.path, exactly(self._block.equal_any(".".join(node.path), Kind.STRING, texts)))
-        together = set(texts)
-        for value in node.values:
-            if not isinstance(value, str) or value not in together:
-                found |= self.compare(Compare(node.path, "eq", value))
-        return found
+            return self._any(node, node.values)
+        name, found = ".".join(node.path), self._any(node, [value for value in node.values if not _is_simple(value)])
+        for kind in (Kind.STRING, Kind.NUMBER):
+            keys = [value for value in node.values if _is_simple(value) and KIND_OF[type(value)] is kind]
+            found |= exactly(self._block.equal_any(name, kind, keys))
+        return self._checked(node.path, found)
+
+    def _any(self, node: In, values: Iterable[Value]) -> Bounds:
+        return reduce(or_, (self.compare(Compare(node.path, "eq", value)) for value in values), _NOTHING)
 
     def exists(self, node: Exists) -> Bounds:
         """Return where the path is there."""
@@ -130,14 +137,26 @@ class Leaves:
         if isinstance(value, Date):
             return exactly(self._block.equal(name, Kind.DATE, value.ms))
         if isinstance(value, dict):
-            return perhaps(self._block.marked(name, Kind.OBJECT))
+            return perhaps(self._block.marked(name, Kind.OBJECT) & self._with_fields(path, value))
         if isinstance(value, list):
-            return perhaps(self._arrays(name))
+            nested = self._block.marked(name, Kind.NESTED)
+            return perhaps(self._block.marked(name, Kind.ARRAY) & self._with_elements(path, value) | nested)
         if isinstance(value, str):
             key = text_key(value)
             found = self._block.equal(name, Kind.STRING, key)
             return perhaps(found) if is_cut(key) else exactly(found)
         return exactly(self._block.equal(name, KIND_OF[type(value)], value))
+
+    def _with_fields(self, path: Path, value: Mapping[str, Value]) -> int:
+        """Return where some of an object's fields may be what they must."""
+        fields = islice((((*path, key), field) for key, field in value.items() if is_kept_key(key)), _MOST_PARTS)
+        reached = (self._equal(inner, field).maybe for inner, field in fields if self._is_kept(inner))
+        return reduce(and_, reached, self._block.every)
+
+    def _with_elements(self, path: Path, value: Sequence[Value]) -> int:
+        """Return where some of an array's elements may be what they must."""
+        reached = (self._equal(path, element).maybe for element in value[:_MOST_PARTS])
+        return reduce(and_, reached, self._block.every)
 
     def _null(self, path: Path) -> Bounds:
         """Return where the path is null or missing; below an array, an element may miss it that the block knows not."""
@@ -173,6 +192,11 @@ class Leaves:
         above = operator in ("gt", "gte")
         beyond = Span(beginning + "g", None) if above else Span(None, beginning, with_high=False)
         return exactly(self._block.between(name, Kind.STRING, beyond)) | perhaps(alike)
+
+
+def _is_simple(value: Value) -> bool:
+    """Tell whether a value is found by the index alone, among others of its kind."""
+    return type(value) in (int, float) or (isinstance(value, str) and len(value) <= LONGEST_TEXT)
 
 
 _NUMBERS: Final[frozenset[TypeName]] = frozenset({"int", "long", "double"})

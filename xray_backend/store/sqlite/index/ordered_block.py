@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Final
 
 import msgspec
@@ -14,9 +14,9 @@ from xray_backend.query.sort import Sort
 from xray_backend.store.sqlite.index.bits import bits_of, rising, to_bitmap
 from xray_backend.store.sqlite.index.chunk import Key
 from xray_backend.store.sqlite.index.finder import Finder
-from xray_backend.store.sqlite.index.indexed_block import IndexedBlock
-from xray_backend.store.sqlite.index.kinds import LONGEST_TEXT, MARK, Kind, is_cut
-from xray_backend.store.sqlite.index.places import Place, place_of
+from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, Span
+from xray_backend.store.sqlite.index.kinds import LONGEST_TEXT, MARK, ORDERED, Kind, is_cut
+from xray_backend.store.sqlite.index.places import Place, place_at, place_of
 
 __all__ = ["Group", "OrderedBlock"]
 
@@ -49,19 +49,26 @@ class Group:
 class OrderedBlock:
     """Takes a block apart by the places of its documents."""
 
-    def __init__(self, finder: Finder, block: IndexedBlock, sort: Sort, after: FieldPosition | None) -> None:
+    def __init__(
+        self, finder: Finder, block: IndexedBlock, sort: Sort, after: FieldPosition | None, wanted: int
+    ) -> None:
+        """`wanted` is how many rows are asked for at most."""
         self.block = block
         self._finder = finder
         self._path = sort.path
         self._name = ".".join(sort.path)
         self._direction = sort.direction
         self._after = after
+        self._after_place = None if after is None else (place_at(after.kind, after.value), after.object_id)
+        self._wanted = wanted
         self._sure, self._left = finder.bounds(block)
 
     def groups(self) -> Iterator[Group]:
         """Yield the groups in order; some that lie before the cursor may be among them."""
         doubtful = self._left & self._doubtful() if self._left else 0
         self._left &= ~doubtful
+        if self._after is not None and self._left:
+            self._left &= ~self._passed_by_another_value(self._after)
         if not doubtful:
             return self._known_groups()
         read = self._read_groups(doubtful)
@@ -89,17 +96,33 @@ class OrderedBlock:
         return (position for position in order if flags[position >> 3] >> (position & 7) & 1)
 
     def _doubtful(self) -> int:
-        """Return the positions whose places must be read from the documents.
+        """Return the positions whose places are read from the documents.
 
-        An element of an array on the way may lack the field. After a cursor, a document with several values must not
-        come by another of them.
+        An element of an array on the way may lack the field. And where only some match, they are sooner read than
+        met among all values.
         """
+        if self._left.bit_count() <= self._wanted:
+            return self._left
         doubtful = self.block.opaque
         for length in range(1, len(self._path)):
             doubtful |= self.block.marked(".".join(self._path[:length]), Kind.ARRAY)
-        if self._after is not None:
-            doubtful |= self.block.marked(self._name, Kind.ARRAY)
         return doubtful
+
+    def _passed_by_another_value(self, after: FieldPosition) -> int:
+        """Return the arrays that came before the cursor already, by a value that comes before it."""
+        arrays = self._left & self.block.marked(self._name, Kind.ARRAY)
+        if not arrays:
+            return 0
+        passed = 0
+        for kind in _ORDER[:: self._direction]:
+            if kind == after.kind:
+                break
+            passed |= self._holding(kind)
+        if after.kind in ORDERED or after.kind == Kind.BOOLEAN:
+            start = self._start(Kind(after.kind))
+            span = Span(None, start, with_high=False) if self._direction == 1 else Span(start, None, with_low=False)
+            passed |= self.block.between(self._name, Kind(after.kind), span)
+        return arrays & passed
 
     def _known_groups(self) -> Iterator[Group]:
         for kind in _ORDER[:: self._direction]:
@@ -109,19 +132,22 @@ class OrderedBlock:
                 yield from self._groups_of(kind)
 
     def _groups_of(self, kind: Kind) -> Iterator[Group]:
-        if kind is Kind.EMPTY:
-            yield from self._group((kind, MARK), self.block.marked(self._name, kind))
-        elif kind is Kind.NULL:
-            missing = self.block.every & ~self.block.marked(self._name, Kind.EXISTS)
-            yield from self._group((kind, MARK), missing | self.block.marked(self._name, kind))
+        if kind in (Kind.EMPTY, Kind.NULL):
+            yield from self._group((kind, MARK), self._holding(kind))
         elif kind in (Kind.OBJECT, Kind.ARRAY):
-            mark = Kind.OBJECT if kind is Kind.OBJECT else Kind.NESTED
-            yield from self._read_groups(self._taken(self.block.marked(self._name, mark)))
+            yield from self._read_groups(self._taken(self._holding(kind)))
         else:
             yield from self._value_groups(kind)
 
+    def _holding(self, kind: Kind) -> int:
+        """Return the positions with a value of this kind."""
+        if kind is Kind.NULL:
+            missing = self.block.every & ~self.block.marked(self._name, Kind.EXISTS)
+            return missing | self.block.marked(self._name, kind)
+        return self.block.between(self._name, Kind.NESTED if kind is Kind.ARRAY else kind, Span())
+
     def _value_groups(self, kind: Kind) -> Iterator[Group]:
-        values = self.block.walk(self._name, kind, self._direction, self._start(kind))
+        values = self.block.walk(self._name, kind, self._direction, self._start(kind), lambda: self._left)
         for (cut, _), alike in groupby(values, lambda found: _likeness(found[0])):
             if cut:
                 together = 0
@@ -153,15 +179,23 @@ class OrderedBlock:
         return taken
 
     def _read_groups(self, bits: int) -> Iterator[Group]:
-        """Read the documents for their places."""
-        position_of = {self.block.seqs[position]: position for position in rising(bits)}
-        found = [
-            (place_of(_decode(text), self._path, self._direction), position_of[seq])
-            for seq, _, text in self._finder.documents(position_of)
-        ]
-        found.sort(reverse=self._direction == -1)
-        for place, alike in groupby(found, lambda row: row[0]):
-            yield Group(place, self, bits_of([position for _, position in alike], self.block.size))
+        """Read the documents that match for their places; no more are kept than are asked for, they may be long."""
+        matching = list(self._finder.matching(self.block, self._sure, rising(bits)))
+        self._sure |= bits_of(matching, self.block.size)
+        position_of = {self.block.seqs[position]: position for position in matching}
+        rows = (
+            (place_of(_decode(text), self._path, self._direction), object_id, position_of[seq])
+            for seq, object_id, text in self._finder.documents(position_of)
+        )
+        first = heapq.nsmallest if self._direction == 1 else heapq.nlargest
+        found = first(self._wanted, filter(self._is_beyond, rows))
+        for place, alike in groupby(found, itemgetter(0)):
+            yield Group(place, self, bits_of([position for _, _, position in alike], self.block.size))
+
+    def _is_beyond(self, row: tuple[Place, str, int]) -> bool:
+        if self._after_place is None:
+            return True
+        return row[:2] > self._after_place if self._direction == 1 else row[:2] < self._after_place
 
 
 def _likeness(key: Key) -> tuple[bool, str]:

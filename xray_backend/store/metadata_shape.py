@@ -100,7 +100,9 @@ def merge_shapes(shapes: Iterable[Mapping[str, object]]) -> Shape:
 def merge_into(target: Shape, shape: Mapping[str, object]) -> None:
     """Let a merged shape tell of one more."""
     for key, incoming in shape.items():
-        target[key] = _joined(target.get(key), incoming)
+        known = target.get(key)
+        if known != incoming:
+            target[key] = _joined(known, incoming)
     if len(target) > KEYS_PER_OBJECT:
         for key in sorted(target)[KEYS_PER_OBJECT:]:
             del target[key]
