@@ -27,7 +27,7 @@ def check(config: Config) -> bool:
     for fault in _faults(config, database):
         faults += 1
         print(fault)
-    print(f"{faults} faults were found." if faults else f"Nothing is wrong with {config.data_dir}.")
+    print(f"Faults: {faults}." if faults else f"Nothing is wrong with {config.data_dir}.")
     return not faults
 
 

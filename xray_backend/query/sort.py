@@ -33,5 +33,5 @@ def parse_sort(sort: object, collection: Literal["steps", "traces"], limits: Que
         raise BadRequest('sort is an object with one field, such as {"metadata.score": -1}; `_id` completes it.')
     ((text, direction),) = sort.items()
     if isinstance(direction, bool) or direction not in (1, -1):
-        raise BadRequest(f"The direction of sort must be 1 (ascending) or -1 (descending), not {direction!r:.40}.")
+        raise BadRequest("The direction of sort must be 1 (ascending) or -1 (descending).")
     return Sort(PathReader(collection, limits).read(str(text), None).path, 1 if direction == 1 else -1)

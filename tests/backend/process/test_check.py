@@ -49,7 +49,7 @@ def test_a_check_tells_each_fault_and_changes_nothing(tmp_path: Path) -> None:
         "of steps cannot be read.",
         "Steps of the trace running",
         "1 rows of project_members belong to the project nowhere",
-        "9 faults were found.",
+        "Faults: 9.",
     ):
         assert fault in said, said
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
@@ -79,7 +79,7 @@ def test_a_check_tells_of_a_blob_whose_bytes_are_others(home: Path) -> None:
     status, said = run("check", "--data-dir", home)
     assert status == 1
     assert f"The blob {record[0]}/large is altered" in said
-    assert "1 faults were found." in said
+    assert "Faults: 1." in said
 
 
 def test_a_check_tells_of_a_database_that_contradicts_itself(home: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_check_does_not_read_a_database_of_a_newer_version(home: Path) -> None
     status, said = run("check", "--data-dir", home)
     assert status == 1
     assert "The database has version 9999, newer than this program's" in said
-    assert said.endswith("1 faults were found.\n")
+    assert said.endswith("Faults: 1.\n")
 
 
 def rows(home: Path, sql: str) -> list[Any]:
