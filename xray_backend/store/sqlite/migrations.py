@@ -211,8 +211,6 @@ CREATE INDEX data_by_trace ON data (project_id, trace_id, stored_at_ms)
 """Tombstones: `removed` once no row is left, `stays` where it outlives that. Values that were there before count as
 stored at the moment of this script."""
 
-_SHAPES: Final = "CREATE INDEX schemas_by_project ON schemas (project_id)"  # which `_MERGED` makes superfluous
-
 _MEMBER_IDS: Final = """
 ALTER TABLE project_members ADD COLUMN oid TEXT;
 UPDATE project_members SET oid = lower(hex(randomblob(12)))
@@ -237,12 +235,11 @@ CREATE TABLE merged_schemas (
     PRIMARY KEY (project_id, step_name)
 );
 INSERT INTO merged_schemas
-    SELECT project_id, step_name, count(*), merged_shape(shape) FROM schemas GROUP BY project_id, step_name;
-DROP INDEX schemas_by_project
+    SELECT project_id, step_name, count(*), merged_shape(shape) FROM schemas GROUP BY project_id, step_name
 """
 """How many shapes a step name has, and all of them merged (docs/adr/0013-schemas.md). `merged_shape` is ours."""
 
-MIGRATIONS: Final = (_FIRST, _PENDING, _INDEX, _RETENTION, _DELETION, _SHAPES, _MEMBER_IDS, _ATTEMPTS, _MERGED)
+MIGRATIONS: Final = (_FIRST, _PENDING, _INDEX, _RETENTION, _DELETION, _MEMBER_IDS, _ATTEMPTS, _MERGED)
 """The nth script (from 1) leads from version n - 1 to version n; none is ever changed once released."""
 
 
