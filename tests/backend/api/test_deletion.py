@@ -194,7 +194,8 @@ def test_uploads_that_run_while_their_trace_is_deleted_leave_no_blob(somebody: P
             uploading = [pool.submit(upload, url) for url in urls]
             wait_until(lambda: len(blobs_of(somebody)) > 0)
             assert somebody.call("DELETE", f"traces/{trace_id}").status_code == 200
-            assert {status for done in uploading for status in done.result(60)} == {200, 409}
+            # The first may see the deletion, too: its blob has a name before it is answered.
+            assert {status for done in uploading for status in done.result(60)} <= {200, 409}
         wait_until(lambda: blobs_of(somebody) == [])
 
 

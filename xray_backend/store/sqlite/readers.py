@@ -25,8 +25,8 @@ _INSTRUCTIONS_BETWEEN_CHECKS: Final = 10_000
 that waiting for the interpreter's lock does not slow the query down."""
 
 
-_ROWS_AT_ONCE: Final = 16
-"""Of documents that are read one after the other: 4 MiB of the largest."""
+_ROWS_AT_ONCE: Final = 5
+"""Of documents that are read one after the other: 1.3 MB of the largest."""
 
 
 def within_a_page(rows: Iterable[Any], limit: int) -> tuple[list[Any], bool]:
