@@ -21,6 +21,9 @@ _BLOCKS_OF_A_TIER: Final = 16
 """So many blocks of one order of size become one, and that is 16 times as large: a document is taken apart three
 times at most until it is in a full block, and a project has 16 small blocks at most of each of three orders."""
 
+_LARGE_ENOUGH: Final = MOST_DOCUMENTS // 4
+"""A block of more stays as it is: to make it anew costs what it did at first, and spares little of a look-up."""
+
 _GONE_SHARE: Final = 4
 """A block of which more than a quarter is gone is made anew."""
 
@@ -126,7 +129,7 @@ class Compaction:
         for block in blocks:
             if block.gone_count * _GONE_SHARE > block.size:
                 return [block]
-        small = sorted((block for block in blocks if block.weight <= MOST_DOCUMENTS // 2), key=lambda block: block.tier)
+        small = sorted((block for block in blocks if block.weight <= _LARGE_ENOUGH), key=lambda block: block.tier)
         for _, group in groupby(small, lambda block: block.tier):
             tier = list(group)
             if len(tier) >= _BLOCKS_OF_A_TIER:
