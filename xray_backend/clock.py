@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from typing import Final
 
 __all__ = ["SteadyClock", "iso", "now_ms"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def _passed_ns() -> int:
@@ -19,9 +22,8 @@ def now_ms() -> int:
 
 def iso(ms: float) -> str:
     """Format milliseconds since the epoch as `2026-01-11T16:54:53.243Z`."""
-    whole = int(ms // 1)
-    at = datetime.fromtimestamp(whole // 1000, tz=timezone.utc)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{whole % 1000:03d}Z"
+    at = _EPOCH + timedelta(milliseconds=int(ms // 1))
+    return at.isoformat(timespec="milliseconds")[:-6] + "Z"  # which stands for +00:00
 
 
 class SteadyClock:
