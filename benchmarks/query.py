@@ -39,8 +39,6 @@ BATCH = 1000  # steps a transaction; filling is not what is measured
 OTHER_PROJECTS = [f"project-{number}" for number in range(1, 10)]
 OTHER_SHARE = 1000
 """The others hold a thousandth of the steps each: enough that a project's rows do not lie alone."""
-BY_HAND_RUNS = 5
-"""A scan takes up to seconds; its median does not need many."""
 EVENTS_A_REQUEST = 100  # the SDK's own batch size
 NEWEST = "ORDER BY timestamp_ms DESC, oid DESC LIMIT 50"
 
@@ -146,6 +144,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=101, help="the 99th percentile of 101 is the second slowest")
     parser.add_argument("--beside", type=int, default=500, help="events a second that come in meanwhile")
+    parser.add_argument("--by-hand", type=int, default=5, help="runs by hand: a scan takes up to seconds")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="xray-bench-") as folder:
         data_dir = Path(folder, "data")
@@ -154,7 +153,7 @@ def main() -> int:
         _fill(data_dir / "xray.db", project_id, options.steps)
         with running_server(data_dir) as server, closing(sqlite3.connect(data_dir / "xray.db")) as peer:
             _print_head(data_dir, options.steps, options.beside)
-            _ask_all(server, peer, options.runs, options.beside)
+            _ask_all(server, peer, options)
     return 0
 
 
@@ -199,21 +198,21 @@ def _print_head(data_dir: Path, steps: int, beside: int) -> None:
     print(f"over HTTP, {beside} events/s beside; ms\n")
 
 
-def _ask_all(server: RunningServer, peer: sqlite3.Connection, runs: int, beside: int) -> None:
+def _ask_all(server: RunningServer, peer: sqlite3.Connection, options: argparse.Namespace) -> None:
     client = Client(server)
     for question in QUESTIONS:
         if client.ask(question) != _by_hand(peer, server.project_id, question):
             raise SystemExit(f"server and SQL found different steps for: {question.name}")
     print(f"{'':44}{'found':>9}{'median':>9}{'p99':>9}{'SQL by hand':>13}{'ratio':>9}")
-    with _events_beside(server, beside):
+    with _events_beside(server, options.beside):
         times: dict[str, list[float]] = {question.name: [] for question in QUESTIONS}
-        for _ in range(runs):
+        for _ in range(options.runs):
             for question in QUESTIONS:
                 times[question.name].append(_milliseconds(lambda q=question: client.ask(q)))
         for question in QUESTIONS:
             found = client.ask(question)
             by_hand = statistics.median(
-                _milliseconds(lambda q=question: _by_hand(peer, server.project_id, q)) for _ in range(BY_HAND_RUNS)
+                _milliseconds(lambda q=question: _by_hand(peer, server.project_id, q)) for _ in range(options.by_hand)
             )
             _print_row(question.name, found if isinstance(found, int) else len(found), times[question.name], by_hand)
 
