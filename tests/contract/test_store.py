@@ -646,10 +646,12 @@ def test_rows_that_stay_come_once_each_in_every_order_while_others_are_inserted(
         return step(name, at=T0 + chance.randint(0, 5), metadata=metadata, stepName=chance.choice("abc"))
 
     store.write(EventBatch("p", steps=[random_step(f"stays-{number}") for number in range(40)]))
-    inserted = itertools.count()
+    inserted, bursts = itertools.count(), itertools.count()
 
     def insert() -> None:
-        store.write(EventBatch("p", steps=[random_step(f"new-{next(inserted)}") for _ in range(3)]))
+        # An end must come: in the order of `_id`, all that is new lies ahead.
+        if next(bursts) < 20:
+            store.write(EventBatch("p", steps=[random_step(f"new-{next(inserted)}") for _ in range(3)]))
 
     found = pages(lambda after: store.query("steps", "p", EVERYTHING, sort=sort, limit=3, after=after), between=insert)
     stayed = [document["stepId"] for document in found if document["stepId"].startswith("stays")]
