@@ -68,8 +68,7 @@ def _rows_of(finder: Finder, block: IndexedBlock, newest_first: bool, after: Pos
 
 def _beyond(block: IndexedBlock, newest_first: bool, after: Position) -> int:
     """Return the positions that come after a place."""
-    before = (1 << block.before(after.time_ms, after.object_id)) - 1
     if newest_first:
-        return before
+        return (1 << block.before(after.time_ms, after.object_id)) - 1
     up_to = (1 << block.before(after.time_ms, after.object_id + "g")) - 1  # no digit is greater than f
     return block.every & ~up_to

@@ -30,9 +30,12 @@ _MOST_LOOKS: Final = 2048
 _MANY_BEHIND: Final = 4096
 """With more rows behind the index than this, the order of time finds a page sooner than reading them all."""
 
-
 _ANSWERS_AT_ONCE: Final = 5
 """Documents read together: a page of fifty is eleven statements of some microseconds, and the largest are 1.3 MB."""
+
+
+_AMONG: Final = "seq IN (SELECT value FROM json_each(?))"
+"""A list of rows, bound as one parameter."""
 
 
 class Row(NamedTuple):
@@ -105,7 +108,7 @@ class Finder:
 
     def documents(self, seqs: Iterable[int]) -> Iterator[tuple[int, str, str]]:
         """Yield row, `_id` and text of these documents, in no order."""
-        sql = f"SELECT seq, oid, doc FROM {self.collection} WHERE seq IN (SELECT value FROM json_each(?))"
+        sql = f"SELECT seq, oid, doc FROM {self.collection} WHERE {_AMONG}"
         return self.snapshot.each(sql, (_json(list(seqs)),))
 
     def answers(self, seqs: Sequence[int], limit: int) -> tuple[list[Json], bool]:
@@ -114,7 +117,7 @@ class Finder:
         return [row[0] for row in answers], more
 
     def _texts(self, seqs: Sequence[int]) -> Iterator[Json]:
-        sql = f"SELECT seq, CAST(doc AS BLOB) FROM {self.collection} WHERE seq IN (SELECT value FROM json_each(?))"
+        sql = f"SELECT seq, CAST(doc AS BLOB) FROM {self.collection} WHERE {_AMONG}"
         for at in range(0, len(seqs), _ANSWERS_AT_ONCE):
             some = seqs[at : at + _ANSWERS_AT_ONCE]
             found = dict(self.snapshot.all(sql, (_json(some),)))
@@ -135,8 +138,7 @@ class Finder:
         return sql, [indexed_to, self._project_id, *parameters, *self._condition.params]
 
     def _confirmed(self, seqs: Sequence[int]) -> set[int]:
-        among = "seq IN (SELECT value FROM json_each(?))"
-        sql = f"SELECT seq FROM {self.collection} WHERE {among} AND ({self._condition.sql})"
+        sql = f"SELECT seq FROM {self.collection} WHERE {_AMONG} AND ({self._condition.sql})"
         return {row[0] for row in self.snapshot.all(sql, (_json(seqs), *self._condition.params))}
 
 

@@ -12,7 +12,7 @@ from xray_backend.store.base import Collection
 from xray_backend.store.sqlite.index.bits import all_bits, bits_of, from_bitmap
 from xray_backend.store.sqlite.index.block import OID_BYTES
 from xray_backend.store.sqlite.index.chunk import Chunk, Key
-from xray_backend.store.sqlite.index.kinds import MARK, Kind
+from xray_backend.store.sqlite.index.kinds import MARK, Kind, is_cut
 from xray_backend.store.sqlite.readers import Snapshot
 
 __all__ = ["BlockRow", "IndexedBlock", "Span", "gone_of", "rows_of"]
@@ -66,6 +66,23 @@ class Span(NamedTuple):
         if self.high is None:
             return len(values)
         return (bisect_right if self.with_high else bisect_left)(values, self.high)
+
+
+class _Positions:
+    """Gathers the positions of many values, and makes one set of them at the end."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._found = 0
+        self._listed: array[int] = array("H")
+
+    def take(self, chunk: Chunk, first: int, end: int) -> None:
+        """Add the positions of a chunk's values from an index to before another."""
+        self._found |= chunk.collect(first, end, self._listed)
+
+    def bits(self) -> int:
+        """Return all of them, as a set."""
+        return self._found | bits_of(self._listed, self._size)
 
 
 class BlockRow(NamedTuple):
@@ -184,25 +201,26 @@ class IndexedBlock:
     def between(self, path: str, kind: Kind, span: Span) -> int:
         """Return the positions that hold a value within the span."""
         chunks = list(self.chunks(path, kind, low=span.low, high=span.high))
-        listed: array[int] = array("H")
-        found = 0
+        found = _Positions(self.size)
         for number, chunk in enumerate(chunks):
             # Only the first chunk can begin below the span, and only the last can end above it.
             first = span.start(chunk.values) if number == 0 else 0
             end = span.end(chunk.values) if number == len(chunks) - 1 else len(chunk)
-            found |= chunk.collect(first, end, listed)
-        return found | bits_of(listed, self.size)
+            found.take(chunk, first, end)
+        return found.bits()
 
-    def texts(self, path: str, beginning: str, test: Callable[[str], bool]) -> int:
-        """Return the positions that hold a string whose key begins so and passes the test."""
+    def texts(self, path: str, beginning: str, test: Callable[[str], bool]) -> tuple[int, int]:
+        """Return the positions of strings that begin so: of those that pass the test, and of those that are cut."""
         span = Span(beginning, _after_all(beginning), with_high=False) if beginning else Span()
-        found = 0
-        listed: array[int] = array("H")
+        passed, cut = _Positions(self.size), _Positions(self.size)
         for chunk in self.chunks(path, Kind.STRING, low=span.low, high=span.high):
             for index in range(span.start(chunk.values), span.end(chunk.values)):
-                if test(chunk.values[index]):  # type: ignore[arg-type] # keys of strings are strings
-                    found |= chunk.collect(index, index + 1, listed)
-        return found | bits_of(listed, self.size)
+                key = str(chunk.values[index])
+                if is_cut(key):
+                    cut.take(chunk, index, index + 1)
+                elif test(key):
+                    passed.take(chunk, index, index + 1)
+        return passed.bits(), cut.bits()
 
     def walk(
         self, path: str, kind: Kind, direction: int, start: Key | None, among: Callable[[], int]
@@ -216,9 +234,9 @@ class IndexedBlock:
         while chunk is not None:
             span = Span(start, None) if direction == 1 else Span(None, start)
             order = range(span.start(chunk.values), span.end(chunk.values))
-            listed: array[int] = array("H")
-            found = chunk.collect(order.start, order.stop, listed)
-            hits = (found | bits_of(listed, self.size)) & among()
+            there = _Positions(self.size)
+            there.take(chunk, order.start, order.stop)
+            hits = there.bits() & among()
             for index in order[::direction] if hits else ():
                 bits = chunk.bits(index)
                 if bits & hits:

@@ -64,10 +64,8 @@ class Leaves:
         """Return where the path holds a string with the pattern: each string of the block is tried once."""
         if not self._is_kept(node.path):
             return perhaps(self._block.every)
-        name, beginning = ".".join(node.path), _beginning(node)
-        found = compile_pattern(node.pattern, node.options)
-        cut = self._block.texts(name, beginning, is_cut)
-        whole = self._block.texts(name, beginning, lambda key: not is_cut(key) and found(key))
+        test = compile_pattern(node.pattern, node.options)
+        whole, cut = self._block.texts(".".join(node.path), _beginning(node), test)
         return self._checked(node.path, exactly(whole) | perhaps(cut))
 
     def size(self, node: Size) -> Bounds:
@@ -83,11 +81,9 @@ class Leaves:
             return perhaps(self._block.every)
         name, types = ".".join(node.path), set(node.types)
         found = _NOTHING
-        for kind in {_KIND_OF_TYPE[found_type] for found_type in types}:
-            found |= exactly(self._block.between(name, kind, Span()))
-        if types & _NUMBERS and not types >= _NUMBERS:
-            numbers = self._block.between(name, Kind.NUMBER, Span())
-            found = Bounds(found.sure & ~numbers, found.maybe)
+        for kind in {_KIND_OF_TYPE[wanted] for wanted in types}:
+            is_known = kind is not Kind.NUMBER or types >= _NUMBERS
+            found |= (exactly if is_known else perhaps)(self._block.between(name, kind, Span()))
         return self._checked(node.path, found)
 
     def arrays(self, path: Path) -> int:
