@@ -6,7 +6,7 @@ And, or, not and counting are then single operations of the interpreter, a few m
 from array import array
 from collections.abc import Iterator, Sequence
 
-__all__ = ["all_bits", "bitmap_bytes", "bits_of", "falling", "from_bitmap", "rising", "to_bitmap"]
+__all__ = ["all_bits", "bitmap_bytes", "bits_of", "falling", "from_bitmap", "numbers", "rising", "to_bitmap"]
 
 # Below this, setting single bits costs less than making a flag for each position of a block.
 _FEW = 48
@@ -46,6 +46,13 @@ def to_bitmap(bits: int, size: int) -> bytes:
 def from_bitmap(bitmap: "bytes | memoryview") -> int:
     """Read what `to_bitmap` wrote."""
     return int.from_bytes(bitmap, "little")
+
+
+def numbers(code: str, packed: bytes) -> "array[int]":
+    """Return whole numbers that were packed as an array of this type code."""
+    unpacked: array[int] = array(code)
+    unpacked.frombytes(packed)
+    return unpacked
 
 
 def rising(bits: int) -> Iterator[int]:

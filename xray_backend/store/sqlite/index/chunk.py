@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from xray_backend.store.sqlite.index.bits import all_bits, bitmap_bytes, bits_of, from_bitmap, to_bitmap
+from xray_backend.store.sqlite.index.bits import all_bits, bitmap_bytes, bits_of, from_bitmap, numbers, to_bitmap
 
 __all__ = ["Chunk", "Key", "make_chunks"]
 
@@ -43,8 +43,7 @@ class Chunk:
         found = _decode(payload)
         self._raw_values = found.values
         self._postings = found.postings
-        self._counts: array[int] = array("H")
-        self._counts.frombytes(found.counts)
+        self._counts = numbers("H", found.counts)
         self._size = size
         self._values: list[Key] | None = None
         self._ends: list[int] | None = None

@@ -2,7 +2,6 @@
 # ruff: noqa: S608 - what is put together are our own names; every value is bound
 
 import sqlite3
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -12,7 +11,7 @@ import msgspec
 
 from xray_backend.store.base import Collection
 from xray_backend.store.sqlite.connection import transaction
-from xray_backend.store.sqlite.index.bits import bits_of, from_bitmap, rising, to_bitmap
+from xray_backend.store.sqlite.index.bits import all_bits, bits_of, from_bitmap, numbers, rising, to_bitmap
 from xray_backend.store.sqlite.index.block import DOCUMENT_COLUMNS, MOST_DOCUMENTS, Document, make_block
 
 __all__ = ["Compaction"]
@@ -109,7 +108,7 @@ class Compaction:
             (self._collection, project_id, max(seqs), min(seqs)),
         )
         for block_id, size, gone, packed in blocks:
-            found = bits_of([at for at, seq in enumerate(_seqs(packed)) if seq in seqs], size)
+            found = bits_of([at for at, seq in enumerate(numbers("q", packed)) if seq in seqs], size)
             if found:
                 bits = from_bitmap(gone) | found
                 yield to_bitmap(bits, size), bits.bit_count(), block_id
@@ -152,8 +151,8 @@ class Compaction:
         gone, packed = self._connection.execute(
             "SELECT gone, seqs FROM index_blocks WHERE block_id = ?", (source.block_id,)
         ).fetchone()
-        seqs = _seqs(packed)
-        alive = ((1 << source.size) - 1) & ~from_bitmap(gone)
+        seqs = numbers("q", packed)
+        alive = all_bits(source.size) & ~from_bitmap(gone)
         rows = self._connection.execute(
             f"SELECT {DOCUMENT_COLUMNS[self._collection]} FROM {self._collection}"
             " WHERE seq IN (SELECT value FROM json_each(?))",
@@ -169,9 +168,3 @@ def _within(blocks: Iterable[_Block], most: int) -> Iterator[_Block]:
         if most < 0:
             return
         yield block
-
-
-def _seqs(packed: bytes) -> "array[int]":
-    seqs: array[int] = array("q")
-    seqs.frombytes(packed)
-    return seqs

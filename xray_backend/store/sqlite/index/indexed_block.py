@@ -9,7 +9,7 @@ from operator import or_
 from typing import Final, NamedTuple
 
 from xray_backend.store.base import Collection
-from xray_backend.store.sqlite.index.bits import all_bits, bits_of, from_bitmap
+from xray_backend.store.sqlite.index.bits import all_bits, bits_of, from_bitmap, numbers
 from xray_backend.store.sqlite.index.block import OID_BYTES
 from xray_backend.store.sqlite.index.chunk import Chunk, Key
 from xray_backend.store.sqlite.index.kinds import MARK, Kind, is_cut
@@ -137,17 +137,17 @@ class IndexedBlock:
     @cached_property
     def seqs(self) -> "array[int]":
         """The rows of the documents."""
-        return _numbers("q", self._blob("seqs"))
+        return numbers("q", self._blob("seqs"))
 
     @cached_property
     def times(self) -> "array[int]":
         """The times of the documents, ascending."""
-        return _numbers("q", self._blob("times"))
+        return numbers("q", self._blob("times"))
 
     @cached_property
     def by_object_id(self) -> "array[int]":
         """The positions in the order of `_id`."""
-        return _numbers("H", self._blob("by_oid"))
+        return numbers("H", self._blob("by_oid"))
 
     def object_id(self, position: int) -> str:
         """Return the `_id` of a document."""
@@ -283,9 +283,3 @@ def _beginning(
     if start is None:
         return " ORDER BY first LIMIT 1", ()
     return _FROM + " ORDER BY first LIMIT 1", (block_id, path, int(kind), start, start)
-
-
-def _numbers(code: str, packed: bytes) -> "array[int]":
-    numbers: array[int] = array(code)
-    numbers.frombytes(packed)
-    return numbers

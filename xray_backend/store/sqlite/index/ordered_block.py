@@ -1,7 +1,7 @@
 """A block's matching documents in the order of a field, as far as they are asked for."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -10,13 +10,13 @@ from typing import Final
 import msgspec
 
 from xray_backend.query.cursor import FieldPosition
-from xray_backend.query.sort import Sort
 from xray_backend.store.sqlite.index.bits import bits_of, rising, to_bitmap
 from xray_backend.store.sqlite.index.chunk import Key
 from xray_backend.store.sqlite.index.finder import Finder
 from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, Span
 from xray_backend.store.sqlite.index.kinds import LONGEST_TEXT, MARK, ORDERED, Kind, is_cut
-from xray_backend.store.sqlite.index.places import Place, place_at, place_of
+from xray_backend.store.sqlite.index.order import Order
+from xray_backend.store.sqlite.index.places import Place, place_of
 
 __all__ = ["Group", "OrderedBlock"]
 
@@ -49,17 +49,14 @@ class Group:
 class OrderedBlock:
     """Takes a block apart by the places of its documents."""
 
-    def __init__(
-        self, finder: Finder, block: IndexedBlock, sort: Sort, after: FieldPosition | None, wanted: int
-    ) -> None:
+    def __init__(self, finder: Finder, block: IndexedBlock, order: Order, wanted: int) -> None:
         """`wanted` is how many rows are asked for at most."""
         self.block = block
         self._finder = finder
-        self._path = sort.path
-        self._name = ".".join(sort.path)
-        self._direction = sort.direction
-        self._after = after
-        self._after_place = None if after is None else (place_at(after.kind, after.value), after.object_id)
+        self._order = order
+        self._direction = order.direction
+        self._after = order.after
+        self._name = ".".join(order.path)
         self._wanted = wanted
         self._sure, self._left = finder.bounds(block)
 
@@ -72,14 +69,14 @@ class OrderedBlock:
         if not doubtful:
             return self._known_groups()
         read = self._read_groups(doubtful)
-        return heapq.merge(read, self._known_groups(), key=attrgetter("place"), reverse=self._direction == -1)
+        return heapq.merge(read, self._known_groups(), key=attrgetter("place"), reverse=self._order.falls)
 
     def rows(self, bits: int, wanted: int, beyond: str | None) -> list[tuple[str, int]]:
         """Return `_id` and row of the first documents of a group that match; those beyond an `_id`, if one is given."""
         found = []
         for position in self._finder.matching(self.block, self._sure, self._by_object_id(bits, wanted)):
             object_id = self.block.object_id(position)
-            if beyond is not None and (object_id <= beyond if self._direction == 1 else object_id >= beyond):
+            if beyond is not None and not self._order.precedes(beyond, object_id):
                 continue
             found.append((object_id, self.block.seqs[position]))
             if len(found) == wanted:
@@ -88,10 +85,9 @@ class OrderedBlock:
 
     def _by_object_id(self, bits: int, wanted: int) -> Iterator[int]:
         if bits.bit_count() <= _FEW * wanted:
-            return iter(sorted(rising(bits), key=self.block.object_id, reverse=self._direction == -1))
-        order: Iterable[int] = self.block.by_object_id
-        if self._direction == -1:
-            order = reversed(self.block.by_object_id)
+            return iter(sorted(rising(bits), key=self.block.object_id, reverse=self._order.falls))
+        by_object_id = self.block.by_object_id
+        order = reversed(by_object_id) if self._order.falls else iter(by_object_id)
         flags = to_bitmap(bits, self.block.size)
         return (position for position in order if flags[position >> 3] >> (position & 7) & 1)
 
@@ -104,8 +100,8 @@ class OrderedBlock:
         if self._left.bit_count() <= self._wanted:
             return self._left
         doubtful = self.block.opaque
-        for length in range(1, len(self._path)):
-            doubtful |= self.block.marked(".".join(self._path[:length]), Kind.ARRAY)
+        for length in range(1, len(self._order.path)):
+            doubtful |= self.block.marked(".".join(self._order.path[:length]), Kind.ARRAY)
         return doubtful
 
     def _passed_by_another_value(self, after: FieldPosition) -> int:
@@ -184,18 +180,11 @@ class OrderedBlock:
         self._sure |= bits_of(matching, self.block.size)
         position_of = {self.block.seqs[position]: position for position in matching}
         rows = (
-            (place_of(_decode(text), self._path, self._direction), object_id, position_of[seq])
+            (place_of(_decode(text), self._order.path, self._direction), object_id, position_of[seq])
             for seq, object_id, text in self._finder.documents(position_of)
         )
-        first = heapq.nsmallest if self._direction == 1 else heapq.nlargest
-        found = first(self._wanted, filter(self._is_beyond, rows))
-        for place, alike in groupby(found, itemgetter(0)):
+        for place, alike in groupby(self._order.first(rows, self._wanted), itemgetter(0)):
             yield Group(place, self, bits_of([position for _, _, position in alike], self.block.size))
-
-    def _is_beyond(self, row: tuple[Place, str, int]) -> bool:
-        if self._after_place is None:
-            return True
-        return row[:2] > self._after_place if self._direction == 1 else row[:2] < self._after_place
 
 
 def _likeness(key: Key) -> tuple[bool, str]:
