@@ -116,10 +116,10 @@ def _is_doubtful_entry(key, value, document):
 
 
 def _is_doubtful_index(value, array, rest):
-    """To the oracle, 01 is an index, and null matches where a path goes on behind an index that names no object."""
+    """To the oracle, 01 is an index, and null matches behind an index that names no element, or none that goes on."""
     place = int(rest[0])
     named = array[place] if place < len(array) else None
-    reaches_nothing = len(rest) > 1 and not isinstance(named, (dict, list))
+    reaches_nothing = place >= len(array) or (len(rest) > 1 and not isinstance(named, (dict, list)))
     return rest[0] != str(place) or (reaches_nothing and _mentions_null(value))
 
 
