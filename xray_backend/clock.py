@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
-__all__ = ["SteadyClock", "iso", "now_ms"]
+__all__ = ["EPOCH", "SteadyClock", "iso", "now_ms", "whole_ms"]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def _passed_ns() -> int:
@@ -22,8 +22,13 @@ def now_ms() -> int:
 
 def iso(ms: float) -> str:
     """Format milliseconds since the epoch as `2026-01-11T16:54:53.243Z`."""
-    at = _EPOCH + timedelta(milliseconds=int(ms // 1))
+    at = EPOCH + timedelta(milliseconds=int(ms // 1))
     return at.isoformat(timespec="milliseconds")[:-6] + "Z"  # which stands for +00:00
+
+
+def whole_ms(at: datetime) -> int:
+    """Return the milliseconds since the epoch, a fraction cut off; the time must have an offset."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 class SteadyClock:

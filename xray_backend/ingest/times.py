@@ -1,7 +1,9 @@
 """Times as requests give them: milliseconds since the epoch, or ISO 8601 with an offset."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
+
+from xray_backend.clock import EPOCH
 
 __all__ = ["LAST_MS", "Time", "is_storable", "to_ms"]
 
@@ -10,13 +12,12 @@ Time: TypeAlias = float | datetime
 LAST_MS: Final = 253_402_300_799_999.0
 """The last millisecond of the year 9999, the last that ISO 8601 can write with four digits."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def to_ms(time: Time) -> float:
     """Return milliseconds since the epoch; the time must have an offset."""
-    milliseconds = (time - _EPOCH) / _MILLISECOND if isinstance(time, datetime) else time
+    milliseconds = (time - EPOCH) / _MILLISECOND if isinstance(time, datetime) else time
     return milliseconds + 0.0  # -0.0 is the same time as 0.0, and must be written the same
 
 

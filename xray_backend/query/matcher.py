@@ -6,13 +6,14 @@ what is nested deeply. A node travels into SQL as a text, so that it is bound as
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from xray_backend.clock import whole_ms
 from xray_backend.query.path import DATE_FIELDS
 from xray_backend.query.tree import And, Compare, Date, ElemMatch, In, Leaf, Node, Not, Or, Size
 from xray_backend.query.value_tests import value_test
@@ -30,7 +31,6 @@ Test: TypeAlias = Callable[[Any], bool]
 
 _decoder = msgspec.json.Decoder()
 _node_decoder: "msgspec.json.Decoder[Node]" = msgspec.json.Decoder(Node)
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def compile_matcher(node: Node) -> Callable[[Mapping[str, object]], bool]:
@@ -141,4 +141,4 @@ def _date_ms(found: object) -> object:
     """Return a date's number of milliseconds, as which it is compared; null and missing stay what they are."""
     if not isinstance(found, str):
         return found
-    return (msgspec.convert(found, datetime) - _EPOCH) // timedelta(milliseconds=1)
+    return whole_ms(msgspec.convert(found, datetime))

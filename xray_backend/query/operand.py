@@ -1,10 +1,11 @@
 """The values in a filter: checked against the limits, and on dates and ids read as such."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
+from xray_backend.clock import whole_ms
 from xray_backend.errors import BadRequest
 from xray_backend.ids import is_valid_object_id
 from xray_backend.query.limits import QueryLimits
@@ -17,7 +18,6 @@ __all__ = ["OperandReader"]
 
 # Patterns know all of Unicode anyway: u changes nothing, in MongoDB too.
 _REGEX_OPTIONS = frozenset("imsxu")
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _ZonedTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # The last times that a JavaScript client can name, 100 million days either side of the epoch.
@@ -125,7 +125,7 @@ def _read_date(field: str, value: object) -> Date:
     )
     if isinstance(value, str):
         try:
-            return Date((msgspec.convert(value, _ZonedTime) - _EPOCH) // timedelta(milliseconds=1))
+            return Date(whole_ms(msgspec.convert(value, _ZonedTime)))
         except msgspec.ValidationError:
             raise refusal from None
     if not isinstance(value, (int, float)) or not is_number(value):

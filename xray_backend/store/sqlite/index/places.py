@@ -1,10 +1,13 @@
 """The place of a document in an order by one field, as MongoDB orders: by the type of the value, then by the value."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cmp_to_key
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
+from xray_backend.clock import whole_ms
 from xray_backend.query.tree import Path
 from xray_backend.query.values import compare
 from xray_backend.store.sqlite.index.kinds import KIND_OF, MARK, Kind
@@ -21,7 +24,6 @@ _ID_FIELD: Final = ("_id",)
 
 _NULL: Final[Place] = (Kind.NULL, MARK)
 _EMPTY: Final[Place] = (Kind.EMPTY, MARK)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _in_order = cmp_to_key(compare)
 
 
@@ -34,7 +36,7 @@ def place_of(document: Mapping[str, Any], path: Path, direction: int) -> Place:
         return _NULL  # it completes every order, and so decides alone
     if path == _END_FIELD:
         ended_at = document.get(_END_FIELD[0])
-        return _NULL if ended_at is None else (Kind.DATE, _milliseconds(ended_at))
+        return _NULL if ended_at is None else (Kind.DATE, whole_ms(msgspec.convert(ended_at, datetime)))
     places = _places(document, path)
     return min(places) if direction == 1 else max(places)
 
@@ -82,7 +84,3 @@ def _place(value: object) -> Place:
     if isinstance(value, list):
         return Kind.ARRAY, _in_order(value)
     return _NULL if value is None else (KIND_OF[type(value)], value)
-
-
-def _milliseconds(text: str) -> int:
-    return (datetime.fromisoformat(text.replace("Z", "+00:00")) - _EPOCH) // timedelta(milliseconds=1)
