@@ -2,11 +2,10 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.contract.stores import Opener
 from tests.contract.test_store import EVERYTHING, all_steps, data, start, step, success
 from xray_backend.store.base import (
     UNCHANGED,
@@ -17,12 +16,10 @@ from xray_backend.store.base import (
     Store,
     WriteResult,
 )
-from xray_backend.store.sqlite.store import SqliteStore
 
 DAY_MS = 24 * 60 * 60 * 1000
 NOW = 1_700_000_000_000
 PIECE = 3
-Opener = Callable[[], Store]
 
 
 class Clock:
@@ -36,26 +33,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(params=["sqlite"])
-def opener(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Opener]:
-    """Opens the same store as often as it is called."""
-    assert request.param == "sqlite"
-    opened: list[Store] = []
-
-    def open_store() -> Store:
-        opened.append(SqliteStore(tmp_path / "store.db", clock=clock))
-        return opened[-1]
-
-    yield open_store
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(opener: Opener) -> Store:
-    return opener()
 
 
 def full_trace(trace_id: str, *, at: float = NOW, steps: int = 5) -> EventBatch:

@@ -2,23 +2,19 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
 from itertools import chain
-from pathlib import Path
 from typing import Any, Final
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.contract.stores import Opener
 from tests.contract.test_store import in_threads
 from xray_backend.ids import new_object_id
 from xray_backend.store.base import SHAPES_PER_STEP_NAME, EventBatch, SchemaSighting, Store
 from xray_backend.store.metadata_shape import KEYS_PER_OBJECT, hash_of, merge_shapes
-from xray_backend.store.sqlite.store import SqliteStore
 
 EXAMPLES: Final = int(os.environ.get("XRAY_SCHEMA_EXAMPLES", "100"))
-Opener = Callable[[], Store]
 
 SHAPES = st.recursive(
     st.sampled_from(["string", "number", "boolean", "null", "array"]),
@@ -31,26 +27,6 @@ SIGHTINGS = st.builds(
     st.dictionaries(st.sampled_from(["a", "b", "e"]), SHAPES, min_size=1, max_size=3),
     st.integers(0, 9),
 )
-
-
-@pytest.fixture(params=["sqlite"])
-def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
-    """Opens the same store as often as it is called."""
-    assert request.param == "sqlite"
-    opened: list[Store] = []
-
-    def open_store() -> Store:
-        opened.append(SqliteStore(tmp_path / "store.db"))
-        return opened[-1]
-
-    yield open_store
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(opener: Opener) -> Store:
-    return opener()
 
 
 def merged(store: Store, project_id: str, step_name: str | None = None) -> Any:

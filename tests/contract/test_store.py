@@ -4,13 +4,13 @@ import itertools
 import json
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+from tests.contract.stores import Opener
 from xray_backend.errors import Conflict, NotFound, Unavailable
 from xray_backend.query.cursor import FieldPosition
 from xray_backend.query.sort import Sort
@@ -32,55 +32,9 @@ from xray_backend.store.base import (
     User,
     WriteResult,
 )
-from xray_backend.store.sqlite.index.indexer import Indexer
-from xray_backend.store.sqlite.store import SqliteStore
 
-Opener = Callable[[], Store]
 T0 = 1_700_000_000_000.0
 EVERYTHING = And(())
-
-
-class IndexedSqliteStore(SqliteStore):
-    """SQLite whose index holds every document as soon as it is written."""
-
-    _one_at_a_time = threading.Lock()
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._indexer = Indexer(path, least_rows=1)
-
-    def write(self, batch: EventBatch) -> WriteResult:
-        result = super().write(batch)
-        with self._one_at_a_time:
-            while self._indexer.run_once():
-                pass
-        return result
-
-    def close(self) -> None:
-        super().close()
-        self._indexer.close()
-
-
-STORES: dict[str, Callable[[Path], Store]] = {"sqlite": SqliteStore, "sqlite, indexed": IndexedSqliteStore}
-
-
-@pytest.fixture(params=STORES)
-def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
-    """Opens the same store as often as it is called."""
-    opened: list[Store] = []
-
-    def open_store() -> Store:
-        opened.append(STORES[request.param](tmp_path / "store.db"))
-        return opened[-1]
-
-    yield open_store
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(opener: Opener) -> Store:
-    return opener()
 
 
 def step(step_id: str, trace_id: str = "trace", *, at: float = T0, pending: bool = False, **fields: Any) -> StepRecord:
