@@ -1,5 +1,6 @@
 """What was deleted stays deleted: events of it that come again are left out, in the transaction that stores others."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,8 +17,10 @@ SELECT EXISTS (SELECT 1 FROM deleted_projects WHERE project_id = ?1),
        EXISTS (SELECT 1 FROM deleted_traces WHERE project_id = ?1),
        (SELECT retention_days FROM projects WHERE project_id = ?1)
 """
-_DELETED: Final = "SELECT 1 FROM deleted_traces WHERE project_id = ? AND trace_id = ?"
-_STORED: Final = "SELECT 1 FROM traces WHERE project_id = ? AND trace_id = ?"
+_DELETED: Final = """
+SELECT trace_id FROM deleted_traces WHERE project_id = ? AND trace_id IN (SELECT value FROM json_each(?))
+"""
+_STORED: Final = "SELECT trace_id FROM traces WHERE project_id = ? AND trace_id IN (SELECT value FROM json_each(?))"
 
 
 def without_deleted(connection: sqlite3.Connection, batch: EventBatch, now_ms: int) -> EventBatch:
@@ -28,7 +31,7 @@ def without_deleted(connection: sqlite3.Connection, batch: EventBatch, now_ms: i
         return EventBatch(project_id)
     gone: set[str] = set()
     if has_tombstones:
-        gone |= {trace_id for trace_id in _trace_ids(batch) if _finds(connection, _DELETED, project_id, trace_id)}
+        gone |= _among(connection, _DELETED, project_id, _trace_ids(batch))
     if retention_days is not None:
         gone |= _expired(connection, batch, now_ms - retention_days * DAY_MS)
     if not gone:
@@ -54,8 +57,8 @@ def _expired(connection: sqlite3.Connection, batch: EventBatch, horizon_ms: int)
     newest: dict[str, float] = {}
     for trace_id, time_ms in _times(batch):
         newest[trace_id] = max(time_ms, newest.get(trace_id, time_ms))
-    old = [trace_id for trace_id, time_ms in newest.items() if time_ms < horizon_ms]
-    return {trace_id for trace_id in old if not _finds(connection, _STORED, batch.project_id, trace_id)}
+    old = {trace_id for trace_id, time_ms in newest.items() if time_ms < horizon_ms}
+    return old - _among(connection, _STORED, batch.project_id, old) if old else old
 
 
 def _times(batch: EventBatch) -> Iterator[tuple[str, float]]:
@@ -71,5 +74,6 @@ def _trace_ids(batch: EventBatch) -> set[str]:
     return {document.trace_id for part in (batch.traces, batch.steps, batch.data) for document in part}
 
 
-def _finds(connection: sqlite3.Connection, sql: str, project_id: str, trace_id: str) -> bool:
-    return connection.execute(sql, (project_id, trace_id)).fetchone() is not None
+def _among(connection: sqlite3.Connection, sql: str, project_id: str, trace_ids: set[str]) -> set[str]:
+    """Return those of the traces that a statement finds."""
+    return {row[0] for row in connection.execute(sql, (project_id, json.dumps(list(trace_ids))))}
