@@ -22,7 +22,7 @@ from xray_backend.blobs.files import FileBlobStore
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.metrics import Metrics
 from xray_backend.services.housekeeping import PIECE_ROWS, Housekeeper
-from xray_backend.store.base import EventBatch, StepRecord
+from xray_backend.store.records import EventBatch, StepRecord
 from xray_backend.store.sqlite.store import SqliteStore
 
 BATCH = 100  # the SDK's own batch size

@@ -31,7 +31,7 @@ import msgspec
 from sample_steps import make_steps
 from server_process import RunningServer, running_server
 
-from xray_backend.store.base import EventBatch, StepRecord
+from xray_backend.store.records import EventBatch, StepRecord
 from xray_backend.store.sqlite.store import SqliteStore
 
 PAGE = 50  # a page as the API gives it

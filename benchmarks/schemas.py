@@ -21,8 +21,8 @@ from pathlib import Path
 import msgspec
 import requests
 
-from xray_backend.store.base import EventBatch, SchemaSighting
 from xray_backend.store.metadata_shape import hash_of, merge_shapes, shape_of
+from xray_backend.store.records import EventBatch, SchemaSighting
 from xray_backend.store.sqlite.store import SqliteStore
 
 SEEN_MS = 1_768_150_000_000

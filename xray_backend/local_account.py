@@ -8,7 +8,8 @@ from xray_backend.data_dir import Credentials
 from xray_backend.errors import Unauthorized
 from xray_backend.ids import new_object_id
 from xray_backend.services.projects import Projects
-from xray_backend.store.base import Store, User
+from xray_backend.store.base import Store
+from xray_backend.store.records import User
 
 __all__ = ["is_usable", "make_local_account"]
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from xray_backend.store.base import EventBatch, Store, WriteResult
+from xray_backend.store.base import Store
+from xray_backend.store.records import EventBatch, WriteResult
 from xray_backend.store.sqlite.index.indexer import Indexer
 from xray_backend.store.sqlite.store import SqliteStore
 

@@ -13,7 +13,8 @@ from xray_backend.blobs.base import BlobStore, PartsUpload, UploadPart, UploadTe
 from xray_backend.blobs.files import FileBlobStore
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.errors import BadRequest, NotFound
-from xray_backend.store.base import DataRecord, EventBatch, Store
+from xray_backend.store.base import Store
+from xray_backend.store.records import DataRecord, EventBatch
 from xray_backend.store.sqlite.store import SqliteStore
 
 MAX_BLOB_BYTES = 30_000_000

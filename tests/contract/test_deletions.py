@@ -7,15 +7,8 @@ import pytest
 
 from tests.contract.stores import Opener
 from tests.contract.test_store import EVERYTHING, all_steps, data, start, step, success
-from xray_backend.store.base import (
-    UNCHANGED,
-    ApiKey,
-    EventBatch,
-    Project,
-    SchemaSighting,
-    Store,
-    WriteResult,
-)
+from xray_backend.store.base import Store
+from xray_backend.store.records import UNCHANGED, ApiKey, EventBatch, Project, SchemaSighting, WriteResult
 
 DAY_MS = 24 * 60 * 60 * 1000
 NOW = 1_700_000_000_000

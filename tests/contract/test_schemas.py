@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.contract.stores import Opener
 from tests.contract.test_store import in_threads
 from xray_backend.ids import new_object_id
-from xray_backend.store.base import SHAPES_PER_STEP_NAME, EventBatch, SchemaSighting, Store
+from xray_backend.store.base import Store
 from xray_backend.store.metadata_shape import KEYS_PER_OBJECT, hash_of, merge_shapes
+from xray_backend.store.records import SHAPES_PER_STEP_NAME, EventBatch, SchemaSighting
 
 EXAMPLES: Final = int(os.environ.get("XRAY_SCHEMA_EXAMPLES", "100"))
 

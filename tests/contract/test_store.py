@@ -12,10 +12,11 @@ import pytest
 
 from tests.contract.stores import Opener
 from xray_backend.errors import Conflict, NotFound, Unavailable
-from xray_backend.query.cursor import FieldPosition
+from xray_backend.query.cursor import FieldPosition, Position
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import And, Compare, Date, Exists, Not
-from xray_backend.store.base import (
+from xray_backend.store.base import Store
+from xray_backend.store.records import (
     UNCHANGED,
     ApiKey,
     DataPage,
@@ -23,11 +24,9 @@ from xray_backend.store.base import (
     EventBatch,
     KeyOwner,
     Member,
-    Position,
     Project,
     SchemaSighting,
     StepRecord,
-    Store,
     TraceEvent,
     User,
     WriteResult,

@@ -9,7 +9,7 @@ from xray_backend.api.answers import answer
 from xray_backend.api.context import caller_address, require_user, services
 from xray_backend.api.described import described
 from xray_backend.api.request_body import read_fields
-from xray_backend.store.base import User
+from xray_backend.store.records import User
 
 __all__ = ["blueprint"]
 

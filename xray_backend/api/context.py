@@ -24,7 +24,7 @@ from xray_backend.services.recording import Recording
 from xray_backend.services.sdk_drops import SdkDrops
 from xray_backend.services.searching import Searching
 from xray_backend.services.uploads import Uploads
-from xray_backend.store.base import KeyOwner, User
+from xray_backend.store.records import KeyOwner, User
 
 __all__ = [
     "Services",

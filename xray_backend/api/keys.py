@@ -10,7 +10,7 @@ from xray_backend.api.context import require_owner, services
 from xray_backend.api.described import described
 from xray_backend.api.request_body import read_fields
 from xray_backend.clock import iso
-from xray_backend.store.base import ApiKey
+from xray_backend.store.records import ApiKey
 
 __all__ = ["blueprint"]
 

@@ -9,7 +9,7 @@ from typing import IO
 from flask import Flask, Response
 
 from xray_backend.errors import Unavailable
-from xray_backend.store.base import Json
+from xray_backend.store.records import Json
 
 __all__ = ["install_large_answers", "list_answer"]
 

@@ -8,7 +8,7 @@ from xray_backend.api.context import require_member, require_owner, require_user
 from xray_backend.api.described import described
 from xray_backend.api.request_body import read_fields
 from xray_backend.clock import iso
-from xray_backend.store.base import Member, Role
+from xray_backend.store.records import Member, Role
 
 __all__ = ["blueprint"]
 

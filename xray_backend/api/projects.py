@@ -12,7 +12,7 @@ from xray_backend.api.described import described
 from xray_backend.api.request_body import read_fields
 from xray_backend.clock import iso
 from xray_backend.errors import BadRequest
-from xray_backend.store.base import UNCHANGED, Project
+from xray_backend.store.records import UNCHANGED, Project
 
 __all__ = ["blueprint"]
 

@@ -13,7 +13,7 @@ from xray_backend.api.described import described
 from xray_backend.api.documents import StepDocument, TraceDocument
 from xray_backend.api.request_body import read_fields
 from xray_backend.services.searching import Question
-from xray_backend.store.base import Collection
+from xray_backend.store.records import Collection
 
 __all__ = ["blueprint"]
 

@@ -7,7 +7,8 @@ from xray_backend.auth.rate_limits import RateLimits
 from xray_backend.auth.tokens import issue_token
 from xray_backend.errors import BadRequest, Forbidden, Unauthorized
 from xray_backend.ids import new_object_id
-from xray_backend.store.base import Store, User
+from xray_backend.store.base import Store
+from xray_backend.store.records import User
 
 __all__ = ["Accounts"]
 

@@ -14,7 +14,8 @@ from threading import Lock
 from xray_backend.clock import now_ms
 from xray_backend.errors import NotFound, Unauthorized, Unavailable
 from xray_backend.ids import new_object_id
-from xray_backend.store.base import ApiKey, KeyOwner, Store
+from xray_backend.store.base import Store
+from xray_backend.store.records import ApiKey, KeyOwner
 
 __all__ = ["ApiKeys", "NewKey"]
 

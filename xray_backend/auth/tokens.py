@@ -15,7 +15,8 @@ from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationE
 from jwt.exceptions import DecodeError, ExpiredSignatureError, PyJWTError
 
 from xray_backend.errors import Unauthorized
-from xray_backend.store.base import Store, User
+from xray_backend.store.base import Store
+from xray_backend.store.records import User
 
 __all__ = ["install_tokens", "issue_token", "token_user"]
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from xray_backend.store.base import EventBatch
+from xray_backend.store.records import EventBatch
 
 __all__ = ["Bus", "InlineBus"]
 

@@ -22,15 +22,8 @@ from xray_backend.ingest.shapes import (
 )
 from xray_backend.ingest.times import Time, to_ms
 from xray_backend.metrics import Metrics
-from xray_backend.store.base import (
-    DataRecord,
-    EventBatch,
-    SchemaSighting,
-    StepRecord,
-    Store,
-    TraceEvent,
-    WriteResult,
-)
+from xray_backend.store.base import Store
+from xray_backend.store.records import DataRecord, EventBatch, SchemaSighting, StepRecord, TraceEvent, WriteResult
 
 __all__ = ["Processor"]
 

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from xray_backend.store.base import SchemaSighting
+from xray_backend.store.records import SchemaSighting
 
 __all__ = ["SchemaMemory"]
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from xray_backend.errors import NotFound
-from xray_backend.store.base import Member, Role, Store
+from xray_backend.store.base import Store
+from xray_backend.store.records import Member, Role
 
 __all__ = ["Members"]
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from xray_backend.clock import now_ms
 from xray_backend.errors import NotFound
 from xray_backend.ids import new_object_id, new_project_id
-from xray_backend.store.base import Project, Store, Unchanged
+from xray_backend.store.base import Store
+from xray_backend.store.records import Project, Unchanged
 
 __all__ = ["Projects"]
 

@@ -9,7 +9,8 @@ from xray_backend.blobs.signing import UrlSigner
 from xray_backend.errors import NotFound
 from xray_backend.query.cursor import CursorCodec, Position, TracePosition, binding
 from xray_backend.services.trace_steps import TraceSteps
-from xray_backend.store.base import DataRecord, Json, MergedSchema, Store
+from xray_backend.store.base import Store
+from xray_backend.store.records import DataRecord, Json, MergedSchema
 
 __all__ = ["Content", "DataLink", "Reading", "TracePage", "TraceView"]
 

@@ -9,7 +9,8 @@ from xray_backend.query.filter import parse_filter
 from xray_backend.query.limits import QueryLimits
 from xray_backend.query.sort import parse_sort
 from xray_backend.query.tree import Node
-from xray_backend.store.base import Collection, Json, Store
+from xray_backend.store.base import Store
+from xray_backend.store.records import Collection, Json
 
 __all__ = ["Found", "Question", "Searching"]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from xray_backend.query.cursor import TracePosition
-from xray_backend.store.base import Json, StepPage
+from xray_backend.store.records import Json, StepPage
 
 __all__ = ["TraceSteps"]
 

@@ -16,8 +16,6 @@ from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
 from xray_backend.store.deletions import Deletions
 from xray_backend.store.records import (
-    SHAPES_PER_STEP_NAME,
-    UNCHANGED,
     ApiKey,
     Collection,
     DataPage,
@@ -30,41 +28,14 @@ from xray_backend.store.records import (
     Page,
     Project,
     Role,
-    SchemaSighting,
     StepPage,
-    StepRecord,
     StoreState,
-    TraceEvent,
     Unchanged,
     User,
     WriteResult,
 )
 
-__all__ = [
-    "SHAPES_PER_STEP_NAME",
-    "UNCHANGED",
-    "ApiKey",
-    "Collection",
-    "DataPage",
-    "DataRecord",
-    "EventBatch",
-    "Json",
-    "KeyOwner",
-    "Member",
-    "MergedSchema",
-    "Page",
-    "Project",
-    "Role",
-    "SchemaSighting",
-    "StepPage",
-    "StepRecord",
-    "Store",
-    "StoreState",
-    "TraceEvent",
-    "Unchanged",
-    "User",
-    "WriteResult",
-]
+__all__ = ["Store"]
 
 
 class Store(Deletions, ABC):

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from xray_backend.clock import iso
-from xray_backend.store.base import TraceEvent
+from xray_backend.store.records import TraceEvent
 
 __all__ = ["Offer", "TraceState", "document", "dump_state", "ended_at_ms", "load_state", "merge", "seen_at", "status"]
 

@@ -10,7 +10,7 @@ from tests.backend.api.events import step
 from tests.backend.server import Person, assert_refused
 from xray_backend.api.large_answers import list_answer
 from xray_backend.errors import Unavailable
-from xray_backend.store.base import EventBatch, SchemaSighting
+from xray_backend.store.records import EventBatch, SchemaSighting
 from xray_backend.store.sqlite.store import SqliteStore
 
 

@@ -9,7 +9,8 @@ from xray_backend.auth.api_keys import ApiKeys
 from xray_backend.errors import NotFound, Unauthorized
 from xray_backend.ids import new_object_id
 from xray_backend.services.projects import Projects
-from xray_backend.store.base import Store, User
+from xray_backend.store.base import Store
+from xray_backend.store.records import User
 from xray_backend.store.sqlite.store import SqliteStore
 
 

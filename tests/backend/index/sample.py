@@ -7,7 +7,7 @@ from typing import Any
 
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import And, Node
-from xray_backend.store.base import EventBatch, StepRecord
+from xray_backend.store.records import EventBatch, StepRecord
 from xray_backend.store.sqlite.index.indexer import Indexer
 from xray_backend.store.sqlite.store import SqliteStore
 

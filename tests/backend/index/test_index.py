@@ -15,7 +15,7 @@ from tests.backend.query.documents import filters, steps
 from xray_backend.query.filter import parse_filter
 from xray_backend.query.limits import QueryLimits
 from xray_backend.query.sort import Sort
-from xray_backend.store.base import EventBatch, StepRecord
+from xray_backend.store.records import EventBatch, StepRecord
 from xray_backend.store.sqlite.connection import open_connection
 from xray_backend.store.sqlite.index.indexer import Indexer
 from xray_backend.store.sqlite.store import SqliteStore

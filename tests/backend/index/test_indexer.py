@@ -11,7 +11,7 @@ import pytest
 from tests.backend.index.sample import EVERYTHING, ids, rows, run, sizes, sorted_by, steps
 from xray_backend.errors import Unavailable
 from xray_backend.query.tree import Compare, ElemMatch, Exists, In, Not, Regex
-from xray_backend.store.base import EventBatch, StepRecord, TraceEvent
+from xray_backend.store.records import EventBatch, StepRecord, TraceEvent
 from xray_backend.store.sqlite.connection import open_connection
 from xray_backend.store.sqlite.index import indexer as indexer_module
 from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, rows_of

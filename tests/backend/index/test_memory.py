@@ -15,7 +15,7 @@ import pytest
 
 from tests.server_faults.processes import peak_bytes
 from xray_backend.query.tree import Compare
-from xray_backend.store.base import EventBatch, StepRecord
+from xray_backend.store.records import EventBatch, StepRecord
 from xray_backend.store.sqlite.store import SqliteStore
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the indexer is weighed through /proc")

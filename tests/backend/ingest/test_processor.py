@@ -13,7 +13,7 @@ from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
 from xray_backend.ingest.wire import parse_ingest
 from xray_backend.metrics import Metrics
-from xray_backend.store.base import EventBatch, WriteResult
+from xray_backend.store.records import EventBatch, WriteResult
 from xray_backend.store.sqlite.store import SqliteStore
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.backend.store.test_metadata_shape import KEYS, METADATA
 from xray_backend.ingest.recent_shapes import RecentShapes
 from xray_backend.ingest.schema_memory import SchemaMemory
-from xray_backend.store.base import SchemaSighting
 from xray_backend.store.metadata_shape import hash_of, shape_of
+from xray_backend.store.records import SchemaSighting
 
 
 def sighting(name: str, at: int) -> SchemaSighting:

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from xray_backend.store.base import EventBatch, StepRecord, TraceEvent
+from xray_backend.store.records import EventBatch, StepRecord, TraceEvent
 
 KEYS = ["a", "b", "c", "0", "1", "01", 'quo"te', "back\\slash", "tab\t", "é", "x y", "[0]", "#-1", "*"]
 UNREACHABLE_KEYS = ["", "d.e", "$f"]

@@ -12,8 +12,8 @@ from xray_backend.blobs.signing import UrlSigner
 from xray_backend.errors import Unavailable
 from xray_backend.metrics import Metrics
 from xray_backend.services.housekeeping import Housekeeper
-from xray_backend.store.base import EventBatch
 from xray_backend.store.deletions import DeletionPiece, PieceRemoval
+from xray_backend.store.records import EventBatch
 from xray_backend.store.sqlite.store import SqliteStore
 
 SOON_SECONDS = 30

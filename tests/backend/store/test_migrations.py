@@ -10,14 +10,14 @@ import pytest
 
 from xray_backend.errors import ConfigurationError
 from xray_backend.query.tree import Compare
-from xray_backend.store.base import EventBatch, SchemaSighting, StepRecord
+from xray_backend.store.records import EventBatch, SchemaSighting, StepRecord
 from xray_backend.store.sqlite.migrations import MIGRATIONS
 from xray_backend.store.sqlite.store import SqliteStore
 
 OPEN_AND_WRITE = """
 import sys
 from pathlib import Path
-from xray_backend.store.base import EventBatch, SchemaSighting, StepRecord
+from xray_backend.store.records import (EventBatch, SchemaSighting, StepRecord)
 from xray_backend.store.sqlite.store import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 for n in range(20):

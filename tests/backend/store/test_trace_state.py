@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xray_backend.store.base import TraceEvent
+from xray_backend.store.records import TraceEvent
 from xray_backend.store.trace_state import TraceState, document, dump_state, load_state, merge, seen_at
 
 LEAVES = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, 1.0, -1.5]) | st.text(max_size=2)

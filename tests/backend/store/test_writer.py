@@ -12,7 +12,7 @@ import pytest
 
 from xray_backend.errors import Unavailable
 from xray_backend.query.tree import And, Compare, Not
-from xray_backend.store.base import EventBatch, StepRecord
+from xray_backend.store.records import EventBatch, StepRecord
 from xray_backend.store.sqlite.store import SqliteStore
 from xray_backend.store.sqlite.writer import Writer
 
@@ -186,7 +186,7 @@ def test_a_query_over_the_time_limit_is_stopped_and_says_so(tmp_path: Path) -> N
 WRITE_FOR_EVER = """
 import sys, threading
 from pathlib import Path
-from xray_backend.store.base import DataRecord, EventBatch, StepRecord, TraceEvent
+from xray_backend.store.records import (DataRecord, EventBatch, StepRecord, TraceEvent)
 from xray_backend.store.sqlite.store import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 def write(thread):
@@ -227,7 +227,7 @@ FILL_THE_DISK = """
 import resource, sys
 from pathlib import Path
 from xray_backend.errors import Unavailable
-from xray_backend.store.base import EventBatch, StepRecord
+from xray_backend.store.records import (EventBatch, StepRecord)
 from xray_backend.store.sqlite.store import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 def write(n):

@@ -7,7 +7,7 @@ from typing import Any
 
 from xray_backend.errors import Conflict
 from xray_backend.ids import new_object_id
-from xray_backend.store.base import Project, Unchanged, User
+from xray_backend.store.records import Project, Unchanged, User
 from xray_backend.store.sqlite.members import INSERT_MEMBER
 from xray_backend.store.sqlite.readers import Readers
 from xray_backend.store.sqlite.writer import Writer

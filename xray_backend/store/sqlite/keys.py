@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from xray_backend.store.base import ApiKey, KeyOwner
+from xray_backend.store.records import ApiKey, KeyOwner
 from xray_backend.store.sqlite.readers import Readers
 from xray_backend.store.sqlite.writer import Writer
 

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from xray_backend.errors import Conflict, NotFound
 from xray_backend.ids import new_object_id
-from xray_backend.store.base import Member, Role, User
+from xray_backend.store.records import Member, Role, User
 from xray_backend.store.sqlite.readers import Readers
 from xray_backend.store.sqlite.writer import Writer
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from xray_backend.ids import new_object_id
-from xray_backend.store.base import TraceEvent
+from xray_backend.store.records import TraceEvent
 from xray_backend.store.trace_state import TraceState, document, dump_state, ended_at_ms, load_state, merge, status
 
 __all__ = ["merge_traces"]

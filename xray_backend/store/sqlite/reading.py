@@ -10,7 +10,7 @@ import msgspec
 from xray_backend.query.cursor import FieldPosition, Position, StepPosition
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
-from xray_backend.store.base import Collection, DataPage, DataRecord, Json, Page, StepPage
+from xray_backend.store.records import Collection, DataPage, DataRecord, Json, Page, StepPage
 from xray_backend.store.sqlite.index.block import TIME_COLUMN
 from xray_backend.store.sqlite.index.by_field import page_by_field
 from xray_backend.store.sqlite.index.by_time import page_by_time

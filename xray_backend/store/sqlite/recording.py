@@ -10,14 +10,7 @@ import msgspec
 
 from xray_backend.clock import iso
 from xray_backend.ids import new_object_id
-from xray_backend.store.base import (
-    DataRecord,
-    EventBatch,
-    SchemaSighting,
-    StepRecord,
-    TraceEvent,
-    WriteResult,
-)
+from xray_backend.store.records import DataRecord, EventBatch, SchemaSighting, StepRecord, TraceEvent, WriteResult
 from xray_backend.store.sqlite.merging import merge_traces
 from xray_backend.store.sqlite.schemas import store_shapes
 from xray_backend.store.sqlite.tombstones import count_events, without_deleted

@@ -9,7 +9,9 @@ from xray_backend.clock import now_ms
 from xray_backend.query.cursor import FieldPosition, Position, StepPosition
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
-from xray_backend.store.base import (
+from xray_backend.store.base import Store
+from xray_backend.store.deletions import DeletionPiece, PieceRemoval
+from xray_backend.store.records import (
     ApiKey,
     Collection,
     DataPage,
@@ -23,13 +25,11 @@ from xray_backend.store.base import (
     Project,
     Role,
     StepPage,
-    Store,
     StoreState,
     Unchanged,
     User,
     WriteResult,
 )
-from xray_backend.store.deletions import DeletionPiece, PieceRemoval
 from xray_backend.store.sqlite.accounts import Accounts
 from xray_backend.store.sqlite.attempts import Attempts
 from xray_backend.store.sqlite.deleting import Deleting

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from xray_backend.store.base import EventBatch
+from xray_backend.store.records import EventBatch
 
 __all__ = ["DAY_MS", "count_events", "without_deleted"]
 

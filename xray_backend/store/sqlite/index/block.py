@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from xray_backend.query.sort import TIME_FIELD
-from xray_backend.store.base import Collection
+from xray_backend.store.records import Collection
 from xray_backend.store.sqlite.index.bits import bits_of, to_bitmap
 from xray_backend.store.sqlite.index.chunk import make_chunks
 from xray_backend.store.sqlite.index.columns import Columns

@@ -10,7 +10,7 @@ import msgspec
 
 from xray_backend.query.cursor import FieldPosition
 from xray_backend.query.sort import Sort
-from xray_backend.store.base import Page
+from xray_backend.store.records import Page
 from xray_backend.store.sqlite.index.finder import Finder
 from xray_backend.store.sqlite.index.order import Order
 from xray_backend.store.sqlite.index.ordered_block import Group, OrderedBlock

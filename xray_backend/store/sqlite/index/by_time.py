@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Final
 
 from xray_backend.query.cursor import Position
-from xray_backend.store.base import Page
+from xray_backend.store.records import Page
 from xray_backend.store.sqlite.index.bits import falling, rising
 from xray_backend.store.sqlite.index.block import TIME_COLUMN
 from xray_backend.store.sqlite.index.finder import Finder, Row

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from xray_backend.store.base import Collection
+from xray_backend.store.records import Collection
 from xray_backend.store.sqlite.connection import transaction
 from xray_backend.store.sqlite.index.bits import all_bits, bits_of, from_bitmap, numbers, rising, to_bitmap
 from xray_backend.store.sqlite.index.block import DOCUMENT_COLUMNS, MOST_DOCUMENTS, Document, make_block

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from xray_backend.query.tree import And, Compare, ElemMatch, Exists, In, Node, Not, Or, Path, Regex, Size, Type
-from xray_backend.store.base import Collection
+from xray_backend.store.records import Collection
 from xray_backend.store.sqlite.index.bounds import Bounds, perhaps
 from xray_backend.store.sqlite.index.indexed_block import IndexedBlock
 from xray_backend.store.sqlite.index.leaves import Leaves

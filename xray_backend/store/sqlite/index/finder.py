@@ -10,7 +10,7 @@ import msgspec
 
 from xray_backend.query.sql import compile_condition
 from xray_backend.query.tree import Node
-from xray_backend.store.base import Collection, Json
+from xray_backend.store.records import Collection, Json
 from xray_backend.store.sqlite.index.bits import rising
 from xray_backend.store.sqlite.index.block import TIME_COLUMN
 from xray_backend.store.sqlite.index.bounds import Bounds

@@ -8,7 +8,7 @@ from functools import cached_property, reduce
 from operator import or_
 from typing import Final, NamedTuple
 
-from xray_backend.store.base import Collection
+from xray_backend.store.records import Collection
 from xray_backend.store.sqlite.index.bits import all_bits, bits_of, from_bitmap, numbers
 from xray_backend.store.sqlite.index.block import OID_BYTES
 from xray_backend.store.sqlite.index.chunk import Chunk, Key

@@ -12,7 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final, get_args
 
-from xray_backend.store.base import Collection
+from xray_backend.store.records import Collection
 from xray_backend.store.sqlite.connection import open_connection, transaction
 from xray_backend.store.sqlite.index.block import (
     DOCUMENT_COLUMNS,
