@@ -1,7 +1,8 @@
 """The bytes of a request, plain or gzip, never more than the limit; and their fields, checked."""
 
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -71,15 +72,21 @@ def read_body() -> bytes:
 
 def _received(body: Readable, limit_bytes: int) -> bytes:
     """Return the body once all of it is here; while it arrives, most of a large one is in a file, not in memory."""
+    folder = str(services().config.data_dir)
+    with _disk_failures_told(), tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder) as arrived:
+        while chunk := body.read(CHUNK_BYTES):
+            arrived.write(chunk)
+            if arrived.tell() > limit_bytes:
+                raise TooLarge(f"The request body may have {limit_bytes} bytes at most, decompressed.")
+        g.taken_bytes = current_app.extensions[_ROOM].take(arrived.tell())
+        arrived.seek(0)
+        return arrived.read()
+
+
+@contextmanager
+def _disk_failures_told() -> Iterator[None]:
     try:
-        with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(services().config.data_dir)) as arrived:
-            while chunk := body.read(CHUNK_BYTES):
-                arrived.write(chunk)
-                if arrived.tell() > limit_bytes:
-                    raise TooLarge(f"The request body may have {limit_bytes} bytes at most, decompressed.")
-            g.taken_bytes = current_app.extensions[_ROOM].take(arrived.tell())
-            arrived.seek(0)
-            return arrived.read()
+        yield
     except OSError:
         raise Unavailable("The server's disk did not take the request; nothing was stored. Try again.") from None
 
