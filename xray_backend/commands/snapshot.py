@@ -8,7 +8,7 @@ from pathlib import Path
 from xray_backend.config import Config, path_of
 from xray_backend.errors import ConfigurationError
 from xray_backend.store.sqlite.failures import translated
-from xray_backend.store.sqlite.migrations import MIGRATIONS
+from xray_backend.store.sqlite.layout import MIGRATIONS
 
 __all__ = ["database_of", "layout_fault", "snapshot"]
 

@@ -11,7 +11,7 @@ import pytest
 from xray_backend.errors import ConfigurationError
 from xray_backend.query.tree import Compare
 from xray_backend.store.records import EventBatch, SchemaSighting, StepRecord
-from xray_backend.store.sqlite.migrations import MIGRATIONS
+from xray_backend.store.sqlite.layout import MIGRATIONS
 from xray_backend.store.sqlite.store import SqliteStore
 
 OPEN_AND_WRITE = """
