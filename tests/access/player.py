@@ -56,6 +56,8 @@ class Player(Managing):
             return
         assert answer.json().get("accepted", len(events)) == len(sound), answer.said
         for event in sound:
+            if event["type"] == "data":
+                self.world.lengths[project_id, event["dataId"]].add(len(event["content"]))
             if event["type"] == "step" and (project_id, event["traceId"]) not in self.who_may.deleted_traces:
                 self.who_may.steps[project_id].setdefault(event["stepId"], event["metadata"]["n"])
 
@@ -175,6 +177,12 @@ class Player(Managing):
         fine, seen = (gone | {200}, {link.project_id}) if is_there else (gone, set())
         if headers and is_there:
             fine |= {206, 416}
+        if body is not None:
+            data_id = urlsplit(link.path).path.rpartition("/")[2]
+            if self.world.other_lengths(link.project_id, data_id, len(body)):
+                fine |= {400}
+            elif is_there:
+                self.world.lengths[link.project_id, data_id].add(len(body))
         self.world.hold(
             f"{link.method} {'of range ' if headers else ''}by URL", answer, self.who_may.by_url(True), fine, seen
         )

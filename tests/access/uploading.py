@@ -72,6 +72,7 @@ class Uploading:
         if self.world.hold("begin upload", answer, self.who_may.by_key(key), {200}, set()):
             made = answer.json()
             assert made["dataPath"] == f"{project_id}/{wanted['dataId']}", answer.said
+            self.world.lengths[project_id, str(wanted["dataId"])].add(LARGE_BYTES)
             parts = {
                 part["partNumber"]: _path(part["presignedUrl"]) for part in made["upload"]["parts"] if _is_due(part)
             }
@@ -128,7 +129,8 @@ class Uploading:
         parts = [{"partNumber": number, "etag": etag} for number, etag in upload.etags.items()]
         body = {"dataId": upload.data_id, "uploadId": upload.upload_id, "parts": parts or [NOT_SENT]}
         answer = self.wire.call("POST", f"{API}/presign/complete", key=key, json=body)
-        own = {200, 404} if parts else {400, 404}
+        is_other = self.world.other_lengths(upload.project_id, upload.data_id, LARGE_BYTES)
+        own = ({200, 404} | ({400} if is_other else set())) if parts else {400, 404}
         fine = own if project_id == upload.project_id else {404}
         if self.world.hold("complete upload", answer, self.who_may.by_key(key), fine, set()):
             self._uploads.remove(upload)

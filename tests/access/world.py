@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -59,10 +59,17 @@ class World:
 
         self.bad_keys: list[str] = ["", "xray_sk_" + "A" * 32]
         self.links: list[Link] = []
+        self.lengths: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        """By project and data id: how long a value was said to be, or was; all but the first is refused."""
+
         self.cursors: list[Cursor] = []
         self.outcomes: Counter[tuple[str, int]] = Counter()
         self.marks_shown = 0
         self._secret = secret
+
+    def other_lengths(self, project_id: str, data_id: str, length: int) -> bool:
+        """Tell whether a value was said to have another length, so that the server may refuse this one."""
+        return bool(self.lengths[project_id, data_id] - {length})
 
     def register(self) -> str:
         email = f"p{len(self.email)}-{self.chance.getrandbits(32):x}@example.org"
