@@ -12,6 +12,7 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseExc
 from gunicorn.workers.gthread import ThreadWorker
 
 from xray_backend.client_socket import PIECE_BYTES, ClientSocket
+from xray_backend.memory import seldom_look_for_cycles
 
 __all__ = ["RequestInput", "Worker"]
 
@@ -58,6 +59,11 @@ class Worker(ThreadWorker):
         server: Any = self.app
         self._stall_seconds: float = server.stall_seconds
         self._turns = threading.BoundedSemaphore(self.cfg.threads)
+
+    def init_process(self) -> None:
+        """Begin to serve."""
+        seldom_look_for_cycles()
+        super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
         """Return the threads, which are begun as they are needed."""

@@ -24,8 +24,8 @@ __all__ = [
 Metadata: TypeAlias = dict[str, Any]
 
 
-class _Shape(msgspec.Struct, rename="camel"):
-    """Field names are camelCase on the wire; fields that are not listed are left out."""
+class _Shape(msgspec.Struct, rename="camel", omit_defaults=True):
+    """Field names are camelCase on the wire; fields that are not listed are left out, as are those without value."""
 
 
 class TraceStart(_Shape, tag_field="type", tag="trace-start", kw_only=True):

@@ -1,6 +1,7 @@
 """The body of `POST /ingest`: each event is taken or refused by itself."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -11,7 +12,7 @@ from xray_backend.ingest.checks import Checks
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.shapes import Event
 from xray_backend.ingest.splitting import split
-from xray_backend.ingest.strict_json import NotJson, strict
+from xray_backend.ingest.strict_json import NotJson, is_whole, strict
 from xray_backend.ingest.unacceptable import TooLong, Unacceptable, Unreadable, explain
 
 __all__ = ["NoneValid", "Parsed", "Rejection", "parse_ingest"]
@@ -46,6 +47,7 @@ class NoneValid(BadRequest):
 
 
 _decode_event: Final = msgspec.json.Decoder(Event).decode
+_TIMES: Final = ("timestamp", "created_at", "ended_at")
 
 
 def parse_ingest(body: bytes, limits: Limits, project_id: str) -> Parsed:
@@ -80,13 +82,35 @@ def _event(text: bytes | Unacceptable, checks: Checks) -> Event:
     limits = checks.limits
     if len(text) > limits.max_event_bytes:
         raise TooLong(f"The event has {len(text)} bytes; the limit is {limits.max_event_bytes}.")
-    try:
-        strict(text)
-        event: Event = _decode_event(text)
-    except NotJson as error:
-        raise Unreadable(f"The event {error}.") from None
-    except msgspec.ValidationError as error:
-        raise Unacceptable(explain(error, "The event")) from None
+    event = _decoded(text)
     deep = text.count(b"{") + text.count(b"[") > limits.max_depth
     checks.event(event, deep=deep, big_integers=may_hold_big_integers(text))
     return event
+
+
+def _decoded(text: bytes) -> Event:
+    """Decode once where that tells enough: what becomes of the text has all that is in it, but for the times."""
+    try:
+        event: Event = _decode_event(text)
+        if _has_written_times(event) or not is_whole(event, text):
+            strict(text)
+    except NotJson as error:
+        raise Unreadable(f"The event {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _flaw_of(text, error) from None
+    return event
+
+
+def _has_written_times(event: Event) -> bool:
+    return any(isinstance(getattr(event, field, None), datetime) for field in _TIMES)
+
+
+def _flaw_of(text: bytes, error: Exception) -> Unacceptable:
+    """Return what is wrong with a text that is no event: that it is not JSON, if it is not."""
+    try:
+        strict(text)
+    except NotJson as worse:
+        return Unreadable(f"The event {worse}.")
+    if not isinstance(error, msgspec.ValidationError):
+        raise error  # so it is no fault of the text
+    return Unacceptable(explain(error, "The event"))

@@ -16,7 +16,6 @@ import msgspec
 __all__ = [
     "KEYS_PER_OBJECT",
     "Shape",
-    "has_shape",
     "hash_of",
     "is_cut",
     "merge_into",
@@ -68,20 +67,6 @@ def is_cut(shape: Mapping[str, object]) -> bool:
     if len(shape) >= KEYS_PER_OBJECT:
         return True
     return any(is_cut(inner) for inner in shape.values() if isinstance(inner, Mapping))
-
-
-def has_shape(metadata: Mapping[str, object], shape: Mapping[str, object]) -> bool:
-    """Tell whether `shape_of` would return this shape; where there is an empty key it may say no all the same."""
-    if len(metadata) != len(shape):
-        return False
-    for key, value in metadata.items():
-        expected = shape.get(key)
-        if isinstance(value, dict):
-            if not isinstance(expected, dict) or not has_shape(value, expected):
-                return False
-        elif _LEAVES[type(value)] != expected:
-            return False
-    return True
 
 
 def hash_of(shape: Mapping[str, object]) -> str:

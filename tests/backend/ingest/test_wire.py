@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from xray_backend.errors import BadRequest, TooLarge
 from xray_backend.ingest.limits import Limits
@@ -187,10 +189,39 @@ def refusal_of_text(text: str) -> str:
         json.dumps(STEP)[:-1] + ',"new":{"y":1,"y":2}}',
         json.dumps(STEP)[:-1] + ',"new":{"y\\u003a\\u003a":1,"x":1e20,"x":1}}',
         json.dumps(STEP)[:-1] + ',"new":{"y":1,"\\u0079":2}}',
+        json.dumps(STEP)[:-1] + ',"metadata":{"y\\u003a":1,"x":1,"x":1}}',
+        json.dumps(STEP | {"timestamp": "2026-01-01T00:00:00+0530"})[:-1] + ',"metadata":{"x":1,"x":1}}',
+        json.dumps(STEP)[:-1] + ',"output":null,"metadata":{"x":1,"x":1}}',
     ],
 )
 def test_a_key_that_comes_twice_is_refused(text: str) -> None:
     assert "twice in one object" in refusal_of_text(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(alphabet='a:"\\\\', max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+TIMES = st.sampled_from([1, 1.5, "2026-01-01T00:00:00Z", "2026-01-01T00:00:00+0530", "2026-01-01T00:00:00.5-08:00"])
+
+
+@given(st.lists(st.tuples(st.text(max_size=3), JSON), min_size=1, max_size=4), TIMES, st.booleans(), st.data())
+@settings(max_examples=300, deadline=None)
+def test_metadata_with_a_key_twice_never_passes_and_with_none_twice_always_does(
+    pairs: list[tuple[str, object]], timestamp: object, escaped: bool, data: st.DataObject
+) -> None:
+    keys = [key for key, _ in pairs]
+    if is_twice := data.draw(st.booleans()):
+        pairs = [*pairs, (data.draw(st.sampled_from(keys)), data.draw(JSON))]
+    members = ",".join(f"{json.dumps(k, ensure_ascii=escaped)}:{json.dumps(v, ensure_ascii=escaped)}" for k, v in pairs)
+    text = json.dumps(STEP | {"timestamp": timestamp})[:-1] + f',"metadata":{{{members}}}}}'
+    if is_twice or len(set(keys)) < len(keys):
+        assert "twice in one object" in refusal_of_text(text)
+    else:
+        (step,) = parse(f'{{"events":[{text}]}}'.encode()).events
+        assert isinstance(step, Step)
+        assert step.metadata == dict(pairs)
 
 
 @pytest.mark.parametrize("number", ["1" * 5000, "1e999", "-1e400"])
