@@ -1,6 +1,6 @@
 """The body of `POST /ingest`: each event is taken or refused by itself."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -13,28 +13,23 @@ from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.shapes import Event
 from xray_backend.ingest.splitting import split
 from xray_backend.ingest.strict_json import NotJson, is_whole, strict
+from xray_backend.ingest.taken import Rejection, Taken
 from xray_backend.ingest.unacceptable import TooLong, Unacceptable, Unreadable, explain
 
-__all__ = ["NoneValid", "Parsed", "Rejection", "parse_ingest"]
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """An event that is not taken: its place in the request, why, and under which words that is counted."""
-
-    index: int
-    error: str
-    kind: str
+__all__ = ["NoneValid", "Parsed", "checked_event", "parse_ingest"]
 
 
 @dataclass(frozen=True)
 class Parsed:
     """The events that are taken, in their order, and those that are not."""
 
-    events: list[Event]
+    taken: list[Taken]
     rejected: list[Rejection]
-    event_bytes: dict[str, list[int]] = field(default_factory=dict)
-    """How many bytes each event that is taken has, by type."""
+
+    @property
+    def events(self) -> list[Event]:
+        """Those that are taken."""
+        return [one.event for one in self.taken]
 
 
 class NoneValid(BadRequest):
@@ -60,23 +55,22 @@ def parse_ingest(body: bytes, limits: Limits, project_id: str) -> Parsed:
         raise TooLarge(f"The request has {len(body)} bytes; the limit is {limits.max_body_bytes}.")
     checks = Checks(project_id, limits)
     parsed = Parsed([], [])
-    for index, text in enumerate(split(body, limits.max_events)):
+    for place, text in enumerate(split(body, limits.max_events)):
         try:
-            event = _event(text, checks)
-            parsed.events.append(event)
-            parsed.event_bytes.setdefault(_type_of(event), []).append(len(text) if isinstance(text, bytes) else 0)
+            parsed.taken.append(_taken(place, text, checks))
         except Unacceptable as error:
-            parsed.rejected.append(Rejection(index, str(error), error.kind))
-    if not parsed.events:
+            parsed.rejected.append(Rejection(place, str(error), error.kind))
+    if not parsed.taken:
         raise NoneValid(parsed.rejected)
     return parsed
 
 
-def _type_of(event: Event) -> str:
-    return str(event.__struct_config__.tag)
+def checked_event(text: bytes, limits: Limits, project_id: str) -> Event:
+    """Parse and check one event by itself. Raises `Unacceptable` if it is not valid."""
+    return _taken(0, text, Checks(project_id, limits)).event
 
 
-def _event(text: bytes | Unacceptable, checks: Checks) -> Event:
+def _taken(place: int, text: bytes | Unacceptable, checks: Checks) -> Taken:
     if isinstance(text, Unacceptable):
         raise text
     limits = checks.limits
@@ -85,7 +79,7 @@ def _event(text: bytes | Unacceptable, checks: Checks) -> Event:
     event = _decoded(text)
     deep = text.count(b"{") + text.count(b"[") > limits.max_depth
     checks.event(event, deep=deep, big_integers=may_hold_big_integers(text))
-    return event
+    return Taken(place, text, event)
 
 
 def _decoded(text: bytes) -> Event:
