@@ -15,7 +15,7 @@ _NAMES: Final = 10_000
 
 
 class _Outline:
-    """The keys of each object in metadata with the types of their values, in their order: a shape depends on no more."""
+    """The keys of each object in metadata, in their order, with the types of their values: all that makes its shape."""
 
     def __init__(self, metadata: Mapping[str, Any]) -> None:
         self._keys, self._types = _keys_and_types(metadata)
