@@ -58,9 +58,12 @@ class Notes:
         return self.beside(self._key(data_path, upload_id))
 
     def beside(self, key: str) -> Note | None:
-        """Return the note that lies at a key, or beside it."""
+        """Return the note that lies at a key, or beside it; None if there is none that can be read."""
         content = self._bucket.read(f"{key.rpartition('/')[0]}/{_NOTE}")
-        return None if content is None else msgspec.json.decode(content, type=Note)
+        try:
+            return None if content is None else msgspec.json.decode(content, type=Note)
+        except msgspec.DecodeError:
+            return None
 
     def forget(self, note: Note) -> None:
         """Remove the bytes, if there are any, and then the note; durable on return."""
