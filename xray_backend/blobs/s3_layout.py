@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from botocore.exceptions import ClientError
 
 from xray_backend.blobs.s3_bucket import MISSING, S3Bucket, code_of, s3_errors
+from xray_backend.blobs.s3_probe import try_sha256
 from xray_backend.blobs.s3_url import parse_s3_url
 
 if TYPE_CHECKING:
@@ -26,10 +27,11 @@ _Rule = TypeVar("_Rule", bound=Mapping[str, Any])
 def prepare(url: str, cors_origins: Sequence[str] = ()) -> list[str]:
     """Make the bucket ready, and return a sentence for each thing: what was done, or that it was so already.
 
-    Idempotent; rules of others stay. Raises `ConfigurationError` if the URL is wrong, `Unavailable` if S3 is away.
+    Idempotent; rules of others stay. Raises `ConfigurationError` if the URL is wrong, or asks for more than the store
+    can do, `Unavailable` if S3 is away.
     """
     bucket = S3Bucket(parse_s3_url(url))
-    return [_make(bucket), _end_forgotten_uploads(bucket), _let_pages_read(bucket, cors_origins)]
+    return [_make(bucket), _end_forgotten_uploads(bucket), _let_pages_read(bucket, cors_origins), try_sha256(bucket)]
 
 
 def _make(bucket: S3Bucket) -> str:

@@ -16,7 +16,7 @@ from xray_backend.blobs.s3_bucket import MISSING, S3Bucket, code_of, s3_errors
 from xray_backend.blobs.s3_notes import Note, Notes
 from xray_backend.blobs.s3_parts import S3Parts
 from xray_backend.blobs.s3_signing import S3Signer
-from xray_backend.errors import BadRequest, NotFound, Unavailable
+from xray_backend.errors import ApiError, BadRequest, NotFound, Unavailable
 
 __all__ = ["S3Uploads"]
 
@@ -113,10 +113,17 @@ class S3Uploads:
         """Hold the whole against what was announced. Raises `BadRequest` if it differs; then the upload is gone."""
         size_bytes = self._bucket.size_of(self._key(note))
         if size_bytes is None:
-            raise NotFound(_UNKNOWN)
+            raise self._lost(note)
         if size_bytes != note.plan.size_bytes or (sha256 is not None and self._sha256(note) != sha256):
             self._notes.forget(note)
             raise not_as_announced()
+
+    def _lost(self, note: Note) -> ApiError:
+        """Return what is said of parts that are nowhere: another call took them just now, or the upload is gone."""
+        now = self._notes.find(note.data_path, note.upload_id)
+        if now is not None and now.is_completed:
+            return Unavailable(_IN_USE, retry_after_seconds=1)
+        return NotFound(_UNKNOWN)
 
     def _sha256(self, note: Note) -> str:
         digest = hashlib.sha256()

@@ -1,5 +1,8 @@
 """What `xray-backend init` does to a bucket."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
 from tests.backend.blobs.bucket import Bucket
@@ -26,6 +29,7 @@ def test_forgotten_uploads_end_and_pages_of_the_origins_may_read(empty_place: Bu
         assert prepare(empty_place.url, ORIGINS)[1:] == [
             "Uploads that nobody goes on with end after 7 days.",
             "Pages of https://ui.example.org may read blobs.",
+            "This store does not hold uploads to their SHA-256: it takes other bytes of the same size.",
         ]
     client = empty_place.endpoint.client()
     (rule,) = client.get_bucket_lifecycle_configuration(Bucket=empty_place.name)["Rules"]
@@ -68,6 +72,51 @@ def test_a_store_without_such_rules_is_told_of_and_does_not_fail(empty_place: Bu
     assert told[0].endswith("was made.")
     assert told[1].startswith("This store has no rule that ends forgotten uploads")
     assert told[2].startswith("This store has no CORS rules")
+    assert told[3] == "Uploads are held to their size, type and SHA-256."
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A store with a bucket and no rules, which takes no URL whose signature holds the hash of what comes."""
+
+    def do_HEAD(self) -> None:
+        self.answer(200)
+
+    def do_GET(self) -> None:
+        kind = "CORS" if "cors" in self.path else "Lifecycle"
+        self.answer(404, f"<Error><Code>NoSuch{kind}Configuration</Code></Error>")
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(403 if "X-Amz-Content-Sha256" in self.path else 200)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200, "<DeleteResult/>")
+
+    def answer(self, status: int, body: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def test_a_store_that_takes_no_hash_in_a_url_is_said_to_need_another_setting(empty_place: Bucket) -> None:
+    with ThreadingHTTPServer((HOST, 0), Refusing) as http:
+        threading.Thread(target=http.serve_forever).start()
+        try:
+            url = f"s3://bucket/?endpoint=http://{HOST}:{http.server_port}&addressing=path"
+            with pytest.raises(ConfigurationError, match="add sha256=unsigned to the URL"):
+                prepare(url)
+            assert "sha256=unsigned" in prepare(f"{url}&sha256=unsigned")[3]
+        finally:
+            http.shutdown()
+
+
+def test_what_a_store_cannot_do_is_not_asked_of_it(empty_place: Bucket) -> None:
+    assert prepare(f"{empty_place.url}&sha256=unsigned")[3].endswith("as sha256=unsigned says.")
 
 
 def test_what_cannot_be_done_is_an_error(empty_place: Bucket) -> None:
