@@ -13,7 +13,7 @@ from xray_backend.errors import Unavailable
 from xray_backend.ingest.bus import Bus
 from xray_backend.ingest.taken import Rejection, Taken
 from xray_backend.kafka.message import Headers, headers_of, key_of
-from xray_backend.kafka.options import refused_by_kafka, with_options
+from xray_backend.kafka.options import Properties, refused_by_kafka, with_options
 from xray_backend.kafka.url import parse_kafka_url
 
 __all__ = ["KafkaBus"]
@@ -103,10 +103,10 @@ class KafkaBus(Bus):
 class _Producing:
     """A producer, with the thread that hears of its deliveries."""
 
-    def __init__(self, properties: Mapping[str, Any]) -> None:
+    def __init__(self, properties: Properties) -> None:
         self.process_id = os.getpid()
         try:
-            self._producer = Producer(dict(properties))
+            self._producer = Producer(properties)
         except KafkaException as error:
             raise refused_by_kafka(error) from None
         self._ending = False

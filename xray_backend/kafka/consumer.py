@@ -14,7 +14,7 @@ from xray_backend.errors import Unavailable
 from xray_backend.kafka.consumer_metrics import ConsumerMetrics
 from xray_backend.kafka.dead_letters import DeadLetters
 from xray_backend.kafka.message import text_headers
-from xray_backend.kafka.options import refused_by_kafka, with_options
+from xray_backend.kafka.options import Properties, refused_by_kafka, with_options
 from xray_backend.kafka.storing import Storing
 from xray_backend.kafka.url import KafkaUrl
 
@@ -66,7 +66,7 @@ class EventConsumer:
         self._stopping = threading.Event()
         self._is_waiting = False
         self._alive_at = time.monotonic()
-        properties: dict[str, str | int | float | bool] = {
+        properties: Properties = {
             "group.id": settings.group,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,

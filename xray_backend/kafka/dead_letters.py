@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from xray_backend.clock import now_ms
 from xray_backend.errors import Unavailable
 from xray_backend.kafka.message import Headers
-from xray_backend.kafka.options import refused_by_kafka, with_options
+from xray_backend.kafka.options import Properties, refused_by_kafka, with_options
 from xray_backend.kafka.url import KafkaUrl
 
 __all__ = ["DEAD_HEADERS", "DeadLetter", "DeadLetters"]
@@ -34,7 +34,7 @@ class DeadLetters:
 
     def __init__(self, url: KafkaUrl, options: Mapping[str, str]) -> None:
         self._topic = url.dead_topic
-        properties = {
+        properties: Properties = {
             "enable.idempotence": True,
             "acks": "all",
             "message.timeout.ms": int(_TIMEOUT_SECONDS * 1000),

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from confluent_kafka import KafkaException
 
 from xray_backend.errors import ConfigurationError
 from xray_backend.kafka.url import KafkaUrl
 
-__all__ = ["refused_by_kafka", "with_options"]
+__all__ = ["Properties", "refused_by_kafka", "with_options"]
+
+Properties: TypeAlias = dict[str, str | int | float | bool]
 
 _OURS: Final = frozenset(
     {
@@ -35,9 +37,7 @@ _OURS: Final = frozenset(
 _IN_QUOTES: Final = re.compile(r'"[^"]*"')
 
 
-def with_options(
-    url: KafkaUrl, ours: Mapping[str, str | int | float | bool], options: Mapping[str, str]
-) -> dict[str, str | int | float | bool]:
+def with_options(url: KafkaUrl, ours: Properties, options: Mapping[str, str]) -> Properties:
     """Join the properties, ours above the owner's. Raises `ConfigurationError` if one of those is not theirs to set."""
     for name in options:
         if name in _OURS:
