@@ -49,7 +49,7 @@ class S3Endpoint:
         )
 
     def assert_answers(self) -> None:
-        """Ask for the buckets. Raises `BotoCoreError` or `ClientError` if it does not answer, or not to these credentials."""
+        """Ask for the buckets. Raises `BotoCoreError` or `ClientError` if it does not answer to these credentials."""
         client = self.client()
         try:
             client.list_buckets()

