@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.backend.blobs.bucket import Bucket
+from tests.servers.minio import Minio
 from tests.servers.process import HOST, free_port
 from xray_backend.blobs.base import PartsUpload, UploadTerms
 from xray_backend.blobs.s3 import S3BlobStore
@@ -228,3 +229,31 @@ def test_a_bucket_that_is_not_there_and_a_store_that_is_away_are_said_without_a_
     assert ["404" in caplog.messages[0], "EndpointConnectionError" in caplog.messages[1]] == [True, True]
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in caplog.text
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in repr(vars(blobs)) + repr(parse_s3_url(bucket.url))
+
+
+def test_what_was_about_to_be_uploaded_goes_with_its_project_in_pieces(blobs: S3BlobStore, bucket: Bucket) -> None:
+    for _ in range(3):
+        uploaded(blobs)
+    pieces = [blobs.delete_project("project-1", 2)]
+    while not pieces[-1][1]:
+        pieces.append(blobs.delete_project("project-1", 2))
+    assert pieces == [(0, False), (0, True)]
+    assert (bucket.names(), bucket.unfinished()) == ([], [])
+
+
+@pytest.mark.live
+def test_a_store_that_was_killed_is_used_again_as_soon_as_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Minio() as server:
+        for name, value in server.endpoint.variables.items():
+            monkeypatch.setenv(name, value)
+        bucket = Bucket.new(server.endpoint)
+        bucket.endpoint.client().create_bucket(Bucket=bucket.name)
+        blobs = S3BlobStore(parse_s3_url(bucket.url), Records())
+        upload, etags = uploaded(blobs)
+        server.kill()
+        for call in (blobs.ping, lambda: blobs.complete_upload(PATH, upload.upload_id, etags)):
+            with pytest.raises(Unavailable):
+                call()
+        server.start()
+        blobs.complete_upload(PATH, upload.upload_id, etags)
+        assert read(blobs) == CONTENT
