@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -257,3 +258,37 @@ def test_a_store_that_was_killed_is_used_again_as_soon_as_it_is_back(monkeypatch
         server.start()
         blobs.complete_upload(PATH, upload.upload_id, etags)
         assert read(blobs) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("url", "beginning"),
+    [
+        ("s3://bucket/x?region=eu-central-1", "https://bucket.s3.eu-central-1.amazonaws.com/x/project-1/data-1?"),
+        ("s3://my.bucket?region=eu-west-1", "https://s3.eu-west-1.amazonaws.com/my.bucket/project-1/data-1?"),
+        ("s3://bucket?addressing=path&region=eu-west-1", "https://s3.eu-west-1.amazonaws.com/bucket/project-1/data-1?"),
+        (
+            "s3://bucket/x?endpoint=http://minio:9000&public_endpoint=https://s3.example.org&addressing=virtual",
+            "https://bucket.s3.example.org/x/project-1/data-1?",
+        ),
+    ],
+)
+def test_a_signed_url_leads_where_the_setting_says(url: str, beginning: str, empty_place: Bucket) -> None:
+    blobs = S3BlobStore(parse_s3_url(url), Records())
+    assert blobs.presign_put(PATH, UploadTerms()).startswith(beginning)
+    assert blobs.presign_get(PATH, file_name="x", content_type=None).startswith(beginning)
+
+
+def test_two_that_complete_an_upload_at_once_do_not_harm_each_other(blobs: S3BlobStore) -> None:
+    upload, etags = uploaded(blobs)
+
+    def complete(_: int) -> str:
+        try:
+            blobs.complete_upload(PATH, upload.upload_id, etags)
+        except Unavailable:
+            return "again"
+        return "done"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert "done" in set(pool.map(complete, range(4)))
+    blobs.complete_upload(PATH, upload.upload_id, etags)
+    assert read(blobs) == CONTENT
