@@ -14,6 +14,7 @@ import requests
 from tests.backend.background import wait_until
 from tests.backend.blobs.bucket import Bucket
 from tests.backend.server import Person, Server, assert_refused, new_person, refused_start
+from tests.servers.minio import Minio
 from tests.servers.process import HOST, free_port
 from tests.servers.s3_client import S3Endpoint
 from xray_backend.blobs.s3_layout import prepare
@@ -32,6 +33,22 @@ def work(small, medium, large):
 
 work("small", "medium" * 20_000, hashlib.shake_128(b"large").digest(int(sys.argv[4])))
 result = xray.shutdown(60)
+assert (result.pending, result.dropped) == (0, {}), result
+"""
+
+MANY = """
+import hashlib, sys
+import xray_trace as xray
+
+xray.configure(api_key=sys.argv[1], base_url=sys.argv[2], spool_dir=sys.argv[3], max_spool_bytes=1 << 30)
+
+@xray.step()
+def work(number, value):
+    return None
+
+for number in range(24):
+    work(number, hashlib.shake_128(b"%d" % number).digest(1_000_000 if number % 3 else 9_000_000))
+result = xray.shutdown(120)
 assert (result.pending, result.dropped) == (0, {}), result
 """
 
@@ -186,3 +203,31 @@ def test_while_s3_is_away_events_are_taken_and_what_needs_it_is_503(tmp_path: Pa
     assert "EndpointConnectionError" in server.output
     assert secret not in server.output
     assert "Signature" not in server.output
+
+
+@pytest.mark.live
+def test_what_the_sdk_records_while_the_blob_store_is_killed_and_started_again_is_all_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Minio() as minio:
+        for name, value in minio.endpoint.variables.items():
+            monkeypatch.setenv(name, value)
+        bucket = Bucket.new(minio.endpoint)
+        prepare(bucket.url)
+        with Server(tmp_path / "server", XRAY_BLOBS_URL=bucket.url) as server:
+            person = new_person(server)
+            arguments = [person.key, server.base_url, str(tmp_path / "spool")]
+            program = subprocess.Popen([sys.executable, "-c", MANY, *arguments])
+            for kill in range(1, 4):
+                wait_until(lambda least=kill: len(bucket.names()) >= least)
+                minio.kill()
+                minio.start()
+            assert program.wait(150) == 0
+            steps = person.steps({"stepName": "work"})
+            assert len(steps) == 24
+            for step in steps:
+                number = step["inputs"]["number"]["value"]
+                (data_id,) = (item["dataId"] for item in step["artifacts"] if item["key"] == "value")
+                found = link(person, data_id, step["traceId"])
+                content = requests.get(found["presignedUrl"], timeout=60).content
+                assert content == hashlib.shake_128(b"%d" % number).digest(1_000_000 if number % 3 else 9_000_000)
