@@ -1,0 +1,1 @@
+"""MongoStore: the store in MongoDB, for many machines."""
