@@ -159,7 +159,7 @@ class Deleting:
         return DeletionPiece(tombstone["projectId"], tombstone["traceId"], [record["dataId"] for record in found])
 
     def _remove_of_trace(self, tombstone: Mapping[str, Any], data_ids: Sequence[str], limit: int) -> PieceRemoval:
-        """Remove the data records whose blobs are gone, then steps, and then the trace, by whose age the rest expires."""
+        """Remove the data records whose blobs are gone, then steps, and last the trace, which the rest expires with."""
         data = {**_doomed(Data, tombstone), "dataId": {"$in": list(data_ids)}}
         rows = self._database.collection(Data).delete_many(data).deleted_count
         done = not self._has(Data, _doomed(Data, tombstone))
