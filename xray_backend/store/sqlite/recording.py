@@ -10,10 +10,11 @@ import msgspec
 
 from xray_backend.clock import iso
 from xray_backend.ids import new_object_id
+from xray_backend.store.batch_traces import count_events
 from xray_backend.store.records import DataRecord, EventBatch, SchemaSighting, StepRecord, TraceEvent, WriteResult
 from xray_backend.store.sqlite.merging import merge_traces
 from xray_backend.store.sqlite.schemas import store_shapes
-from xray_backend.store.sqlite.tombstones import count_events, without_deleted
+from xray_backend.store.sqlite.tombstones import without_deleted
 from xray_backend.store.sqlite.writer import Writer
 from xray_backend.store.trace_state import seen_at
 

@@ -1,0 +1,219 @@
+"""Deleting traces and projects: written down and hidden at once, removed piece by piece."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pymongo.errors import DuplicateKeyError
+
+from xray_backend.ids import new_object_id
+from xray_backend.store.deletions import DeletionPiece, PieceRemoval
+from xray_backend.store.mongodb.account_documents import (
+    ApiKeyDocument,
+    DeletedProjectDocument,
+    DeletedTraceDocument,
+    MembersDocument,
+    ProjectDocument,
+)
+from xray_backend.store.mongodb.connection import Database
+from xray_backend.store.mongodb.dates import date_of, ms_of
+from xray_backend.store.mongodb.documents import Data, MetadataSchema, Step, Trace
+from xray_backend.store.mongodb.expiring import is_still_old, old_trace
+from xray_backend.store.mongodb.tombstones import look_again, tombstone_id
+from xray_backend.store.mongodb.visible import visible
+
+__all__ = ["Deleting"]
+
+_OF_A_TRACE: Final = (Data, Step, Trace)
+_OF_A_PROJECT: Final = (Step, Trace, Data, MetadataSchema, DeletedTraceDocument)
+"""All that belongs to a project and may be much; its members and keys are few, and go at once."""
+
+_HIDDEN_MS: Final = 60 * 60 * 1000
+"""How long a trace stays hidden after it was deleted, before one last look for its rows: a writer may have looked for a
+tombstone just before, and be killed after its write. By then it ended, since its calls have time limits of seconds."""
+
+
+class Deleting:
+    """The part of the store that forgets."""
+
+    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def trace(self, project_id: str, trace_id: str) -> bool:
+        """Write a tombstone, for good; false if nothing of the trace is there.
+
+        The tombstone's `_id` decides between those who delete at once. From then on the trace is hidden, and is found
+        by whoever removes; so nothing is left half done by a kill.
+        """
+        mine = {"projectId": project_id, "traceId": trace_id}
+        now = date_of(self._clock())
+        with self._database.translated():
+            if self._stays_deleted(project_id, trace_id, now):
+                return False
+            if visible(self._database, project_id) is None or not any(self._has(each, mine) for each in _OF_A_TRACE):
+                return False
+            tombstone = DeletedTraceDocument(
+                tombstone_id=tombstone_id(project_id, trace_id),
+                project_id=project_id,
+                trace_id=trace_id,
+                deleted_at=now,
+                look_at=now,
+                revision=new_object_id(),
+            )
+            try:
+                self._database.collection(DeletedTraceDocument).insert_one(tombstone.to_mongo())
+            except DuplicateKeyError:  # another was quicker; or it expired, and may be there again by now
+                return self.trace(project_id, trace_id)
+        return True
+
+    def project(self, project_id: str) -> bool:
+        """Write a tombstone, and then end its members' and keys' access; false if there is no such project.
+
+        After a kill between the two its data is hidden, and whoever removes that ends the access too.
+        """
+        now = date_of(self._clock())
+        document = DeletedProjectDocument(
+            project_id=project_id, deleted_at=now, look_at=now, revision=new_object_id()
+        ).to_mongo()
+        with self._database.translated():
+            if self._database.collection(ProjectDocument).find_one({"_id": project_id}, {"_id": True}) is None:
+                return False
+            try:
+                self._database.collection(DeletedProjectDocument).insert_one(document)
+                is_first = True
+            except DuplicateKeyError:
+                is_first = False
+            self._end_access(project_id)
+        return is_first
+
+    def is_deleted(self, project_id: str, trace_id: str) -> bool:
+        """Look for a tombstone."""
+        with self._database.translated():
+            return (
+                self._database.collection(DeletedProjectDocument).find_one({"_id": project_id}) is not None
+                or self._find_tombstone(project_id, trace_id) is not None
+            )
+
+    def recorded_data(self, project_id: str, data_ids: Sequence[str]) -> Mapping[str, tuple[int | None, str | None]]:
+        """Find which of these have a record that is not being deleted."""
+        condition = visible(self._database, project_id)
+        if condition is None:
+            return {}
+        with self._database.translated():
+            found = self._database.collection(Data).find(
+                {**condition, "dataId": {"$in": list(data_ids)}}, {"dataId": True, "sizeBytes": True, "sha256": True}
+            )
+            return {record["dataId"]: (record.get("sizeBytes"), record.get("sha256")) for record in found}
+
+    def next_piece(self, limit: int) -> DeletionPiece | None:
+        """Find what is to go next; whole projects first, since their deleted traces go with them."""
+        due = {"lookAt": {"$lte": date_of(self._clock())}}
+        with self._database.translated():
+            project = self._database.collection(DeletedProjectDocument).find_one(due)
+            if project is not None:
+                return DeletionPiece(project["_id"], None, ())
+            while tombstone := self._database.collection(DeletedTraceDocument).find_one(due):
+                if "olderThan" in tombstone and not is_still_old(self._database, tombstone):
+                    self._let_live(tombstone)
+                else:
+                    return self._piece_of(tombstone, limit)
+        return None
+
+    def remove(self, piece: DeletionPiece, limit: int) -> PieceRemoval:
+        """Remove the piece's documents, in calls of which any may be the last before a kill."""
+        with self._database.translated():
+            if piece.trace_id is None:
+                return self._remove_of_project(piece.project_id, limit)
+            tombstone = self._find_tombstone(piece.project_id, piece.trace_id)
+            if tombstone is None:  # another process removed all that had expired
+                return PieceRemoval(0, done=True)
+            return self._remove_of_trace(tombstone, piece.data_ids, limit)
+
+    def _stays_deleted(self, project_id: str, trace_id: str, now: datetime) -> bool:
+        """Tell whether there is a tombstone; one of a trace that only expired stays from now on."""
+        expired = {"_id": tombstone_id(project_id, trace_id), "olderThan": {"$exists": True}}
+        update: dict[str, Any] = look_again(now)
+        update["$set"]["deletedAt"] = now
+        update["$unset"] = {"olderThan": True}
+        self._database.collection(DeletedTraceDocument).update_one(expired, update)
+        return self._find_tombstone(project_id, trace_id) is not None
+
+    def _find_tombstone(self, project_id: str, trace_id: str) -> Mapping[str, Any] | None:
+        asked = {"_id": tombstone_id(project_id, trace_id)}
+        return self._database.collection(DeletedTraceDocument).find_one(asked)
+
+    def _end_access(self, project_id: str) -> None:
+        mine = {"projectId": project_id}
+        self._database.collection(ApiKeyDocument).delete_many(mine)
+        self._database.collection(MembersDocument).delete_one({"_id": project_id})
+        self._database.collection(ProjectDocument).delete_one({"_id": project_id})
+
+    def _let_live(self, tombstone: Mapping[str, Any]) -> None:
+        """Take the tombstone back, unless somebody deletes the trace for good."""
+        asked = {"_id": tombstone["_id"], "olderThan": {"$exists": True}}
+        self._database.collection(DeletedTraceDocument).delete_one(asked)
+
+    def _piece_of(self, tombstone: Mapping[str, Any], limit: int) -> DeletionPiece:
+        found = self._database.collection(Data).find(_doomed(Data, tombstone), {"dataId": True}).limit(limit)
+        return DeletionPiece(tombstone["projectId"], tombstone["traceId"], [record["dataId"] for record in found])
+
+    def _remove_of_trace(self, tombstone: Mapping[str, Any], data_ids: Sequence[str], limit: int) -> PieceRemoval:
+        """Remove the data records whose blobs are gone, then steps, and last the trace, which the rest expires with."""
+        data = {**_doomed(Data, tombstone), "dataId": {"$in": list(data_ids)}}
+        rows = self._database.collection(Data).delete_many(data).deleted_count
+        done = not self._has(Data, _doomed(Data, tombstone))
+        for document in (Step, Trace) if done else (Step,):
+            rows += self._remove_some(document, _doomed(document, tombstone), limit - rows)
+            done = done and not self._has(document, _doomed(document, tombstone))
+        if done:
+            self._settle(DeletedTraceDocument, tombstone)
+        return PieceRemoval(rows, done=done)
+
+    def _remove_of_project(self, project_id: str, limit: int) -> PieceRemoval:
+        mine = {"projectId": project_id}
+        tombstone = self._database.collection(DeletedProjectDocument).find_one({"_id": project_id})
+        if tombstone is None:
+            return PieceRemoval(0, done=True)
+        rows = 0
+        for document in _OF_A_PROJECT:
+            rows += self._remove_some(document, mine, limit - rows)
+            if rows >= limit:
+                return PieceRemoval(rows, done=False)
+        self._end_access(project_id)
+        self._settle(DeletedProjectDocument, tombstone)
+        return PieceRemoval(rows, done=True)
+
+    def _remove_some(self, document: type[Any], asked: Mapping[str, Any], limit: int) -> int:
+        if limit <= 0:
+            return 0
+        collection = self._database.collection(document)
+        found = [each["_id"] for each in collection.find(asked, {"_id": True}).limit(limit)]
+        return collection.delete_many({**asked, "_id": {"$in": found}}).deleted_count if found else 0
+
+    def _settle(self, document: type[Any], tombstone: Mapping[str, Any]) -> None:
+        """Note that nothing is left, unless a writer came since the tombstone was read."""
+        collection = self._database.collection(document)
+        asked = {"_id": tombstone["_id"], "revision": tombstone["revision"]}
+        last_look_ms = ms_of(tombstone["deletedAt"]) + _HIDDEN_MS
+        if "olderThan" in tombstone:
+            collection.delete_one(asked)
+        elif self._clock() < last_look_ms:
+            collection.update_one(asked, look_again(date_of(last_look_ms)))
+        else:
+            collection.update_one(asked, {"$unset": {"lookAt": True}})
+
+    def _has(self, document: type[Any], asked: Mapping[str, Any]) -> bool:
+        return self._database.collection(document).find_one(asked, {"_id": True}) is not None
+
+
+def _doomed(document: type[Any], tombstone: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which of a trace's documents go: of one that expired, none that makes it live again."""
+    mine = {"projectId": tombstone["projectId"], "traceId": tombstone["traceId"]}
+    if "olderThan" not in tombstone:
+        return mine
+    if document is Step:
+        return {**mine, "timestamp": {"$lt": tombstone["olderThan"]}}
+    if document is Trace:
+        return {**mine, **old_trace(tombstone["olderThan"])}
+    return {**mine, "storedAt": {"$lte": tombstone["deletedAt"]}}
