@@ -4,9 +4,10 @@ from collections.abc import Iterator, Set
 from dataclasses import replace
 from typing import Final
 
-from xray_backend.store.records import EventBatch
+from xray_backend.store.records import EventBatch, TraceEvent
+from xray_backend.store.trace_state import seen_at
 
-__all__ = ["DAY_MS", "count_events", "trace_ids", "traces_older_than", "without_traces"]
+__all__ = ["DAY_MS", "count_events", "events_by_trace", "trace_ids", "traces_older_than", "without_traces"]
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 
@@ -19,6 +20,21 @@ def count_events(batch: EventBatch) -> int:
 def trace_ids(batch: EventBatch) -> set[str]:
     """Return all traces that a batch tells of."""
     return {document.trace_id for part in (batch.traces, batch.steps, batch.data) for document in part}
+
+
+def events_by_trace(batch: EventBatch) -> dict[str, list[TraceEvent]]:
+    """Group by trace, in one fixed order of traces; of all steps of a trace only the earliest tells it anything."""
+    groups: dict[str, list[TraceEvent]] = {}
+    for event in batch.traces:
+        groups.setdefault(event.trace_id, []).append(event)
+    earliest: dict[str, float] = {}
+    for step in batch.steps:
+        known = earliest.get(step.trace_id)
+        if known is None or step.timestamp_ms < known:
+            earliest[step.trace_id] = step.timestamp_ms
+    for trace_id, time_ms in earliest.items():
+        groups.setdefault(trace_id, []).append(seen_at(trace_id, time_ms))
+    return groups
 
 
 def traces_older_than(batch: EventBatch, horizon_ms: int) -> set[str]:

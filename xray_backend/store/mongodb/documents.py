@@ -132,6 +132,8 @@ class MergedSchemas(Document):
     step_name = StringField(db_field="stepName")
     shapes = IntField()
     shape = StringField()
+    keys = ListField(ObjectIdField())
+    """The `_id`s of the shapes."""
     revision = ObjectIdField()
     meta: ClassVar = {
         "collection": "mergedSchemas",
