@@ -1,6 +1,7 @@
 """Deleting traces and projects: written down and hidden at once, removed piece by piece."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -114,10 +115,9 @@ class Deleting:
             if project is not None:
                 return DeletionPiece(project["_id"], None, ())
             while tombstone := self._database.collection(DeletedTraceDocument).find_one(due):
-                if "olderThan" in tombstone and not is_still_old(self._database, tombstone):
-                    self._let_live(tombstone)
-                else:
+                if not self._lives(tombstone):
                     return self._piece_of(tombstone, limit)
+                self._take_away(tombstone)
         return None
 
     def remove(self, piece: DeletionPiece, limit: int) -> PieceRemoval:
@@ -149,8 +149,12 @@ class Deleting:
         self._database.collection(MembersDocument).delete_one({"_id": project_id})
         self._database.collection(ProjectDocument).delete_one({"_id": project_id})
 
-    def _let_live(self, tombstone: Mapping[str, Any]) -> None:
-        """Take the tombstone back, unless somebody deletes the trace for good."""
+    def _lives(self, tombstone: Mapping[str, Any]) -> bool:
+        """Tell whether a trace that was to expire is young again."""
+        return "olderThan" in tombstone and not is_still_old(self._database, tombstone)
+
+    def _take_away(self, tombstone: Mapping[str, Any]) -> None:
+        """Remove the tombstone, unless somebody deletes the trace for good."""
         asked = {"_id": tombstone["_id"], "olderThan": {"$exists": True}}
         self._database.collection(DeletedTraceDocument).delete_one(asked)
 
@@ -160,15 +164,26 @@ class Deleting:
 
     def _remove_of_trace(self, tombstone: Mapping[str, Any], data_ids: Sequence[str], limit: int) -> PieceRemoval:
         """Remove the data records whose blobs are gone, then steps, and last the trace, which the rest expires with."""
-        data = {**_doomed(Data, tombstone), "dataId": {"$in": list(data_ids)}}
-        rows = self._database.collection(Data).delete_many(data).deleted_count
-        done = not self._has(Data, _doomed(Data, tombstone))
-        for document in (Step, Trace) if done else (Step,):
-            rows += self._remove_some(document, _doomed(document, tombstone), limit - rows)
-            done = done and not self._has(document, _doomed(document, tombstone))
-        if done:
-            self._settle(DeletedTraceDocument, tombstone)
-        return PieceRemoval(rows, done=done)
+        data, steps = _doomed(Data, tombstone), _doomed(Step, tombstone)
+        removed = self._database.collection(Data).delete_many({**data, "dataId": {"$in": list(data_ids)}})
+        rows = removed.deleted_count
+        rows += self._remove_some(Step, steps, limit - rows)
+        if rows >= limit or self._has(Data, data) or self._has(Step, steps):
+            return PieceRemoval(rows, done=False)
+        return PieceRemoval(rows + self._remove_last(tombstone), done=True)
+
+    def _remove_last(self, tombstone: Mapping[str, Any]) -> int:
+        """Remove the trace itself, unless it lives; whoever writes to it meanwhile writes its steps before."""
+        trace = None
+        if not self._lives(tombstone):
+            trace = self._database.collection(Trace).find_one_and_delete(_doomed(Trace, tombstone))
+            if trace is None or not self._lives(tombstone):
+                self._settle(DeletedTraceDocument, tombstone)
+                return int(trace is not None)
+            with suppress(DuplicateKeyError):  # the writer made it anew
+                self._database.collection(Trace).insert_one(trace)
+        self._take_away(tombstone)
+        return 0
 
     def _remove_of_project(self, project_id: str, limit: int) -> PieceRemoval:
         mine = {"projectId": project_id}

@@ -55,7 +55,9 @@ def _deleted(database: Database, batch: EventBatch, now_ms: int) -> set[str] | N
     """
     update = look_again(date_of(now_ms))
     with database.translated():
-        if database.collection(DeletedProjectDocument).update_one({"_id": batch.project_id}, update).matched_count:
+        projects, the_project = database.collection(DeletedProjectDocument), {"_id": batch.project_id}
+        if projects.find_one(the_project, {"_id": True}) is not None:
+            projects.update_one(the_project, update)
             return None
         tombstones = database.collection(DeletedTraceDocument)
         asked = {"_id": {"$in": [tombstone_id(batch.project_id, trace_id) for trace_id in trace_ids(batch)]}}
