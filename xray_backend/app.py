@@ -33,12 +33,10 @@ from xray_backend.auth.rate_limits import RateLimits
 from xray_backend.auth.tokens import install_tokens
 from xray_backend.blobs.files import FileBlobStore
 from xray_backend.blobs.signing import UrlSigner
-from xray_backend.clock import SteadyClock
-from xray_backend.config import Config, path_of
-from xray_backend.ingest.bus import InlineBus
-from xray_backend.ingest.limits import Limits
+from xray_backend.config import Config
 from xray_backend.ingest.processor import Processor
 from xray_backend.metrics import Metrics
+from xray_backend.parts import limits_of, open_bus, open_files, open_store
 from xray_backend.query.cursor import CursorCodec
 from xray_backend.query.limits import QueryLimits
 from xray_backend.services.deletion import Deletion
@@ -52,9 +50,8 @@ from xray_backend.services.sdk_drops import SdkDrops
 from xray_backend.services.searching import Searching
 from xray_backend.services.uploads import Uploads
 from xray_backend.store.base import Store
-from xray_backend.store.sqlite.store import SqliteStore
 
-__all__ = ["create_app", "limits_of", "open_blobs", "open_store"]
+__all__ = ["create_app"]
 
 _BLUEPRINTS = (auth, data, ingest, keys, members, operations, presign, projects, query, schemas, traces)
 
@@ -66,7 +63,7 @@ def create_app(config: Config) -> Flask:
     app.url_map.strict_slashes = False
     store = open_store(config)
     signer = UrlSigner(config.public_base_url, config.jwt_secret)
-    files = open_blobs(config, store, signer)
+    files = open_files(config, store, signer)
     services = _services(config, store, files, signer)
     operations.install_request_metrics(app, services.metrics)
     install_request_ids(app)
@@ -85,43 +82,12 @@ def create_app(config: Config) -> Flask:
     return app
 
 
-def open_store(config: Config) -> Store:
-    """Open the database that the configuration names."""
-    return SqliteStore(
-        path_of(config.store_url, "sqlite"), clock=SteadyClock(), query_timeout_seconds=config.max_query_seconds
-    )
-
-
-def open_blobs(config: Config, store: Store, signer: UrlSigner) -> FileBlobStore:
-    """Open the blob store that the configuration names."""
-    return FileBlobStore(
-        path_of(config.blobs_url, "file"),
-        signer,
-        store.recorded_data,
-        max_blob_bytes=config.max_blob_bytes,
-        abandoned_seconds=config.abandoned_seconds,
-    )
-
-
 def _query_limits(config: Config) -> QueryLimits:
     return QueryLimits(
         max_depth=config.max_filter_depth,
         max_clauses=config.max_filter_clauses,
         max_list_length=config.max_filter_list_length,
         max_regex_length=config.max_regex_length,
-    )
-
-
-def limits_of(config: Config) -> Limits:
-    """Return the bounds of what is taken."""
-    return Limits(
-        max_body_bytes=config.max_body_bytes,
-        max_events=config.max_events,
-        max_event_bytes=config.max_event_bytes,
-        max_depth=config.max_depth,
-        max_content_bytes=config.max_content_bytes,
-        max_presign_items=config.max_presign_items,
-        max_blob_bytes=config.max_blob_bytes,
     )
 
 
@@ -139,8 +105,7 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
     metrics = Metrics()
     _watch(metrics, store)
     rates = RateLimits(_rates(config), store)
-    processor = Processor(store, metrics)
-    bus = InlineBus(processor.process)
+    bus = open_bus(config, Processor(store, metrics))
     cursors = CursorCodec(config.jwt_secret.encode())
     api_keys = ApiKeys(store)
     housekeeper = Housekeeper(
@@ -153,6 +118,7 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
 
     def close() -> None:
         housekeeper.stop()
+        bus.close()
         store.close()
 
     return Services(
@@ -166,9 +132,9 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         permissions=Permissions(store),
         projects=Projects(store),
         members=Members(store),
-        recording=Recording(bus, processor, limits, metrics),
+        recording=Recording(bus, limits, metrics),
         sdk_drops=SdkDrops(metrics),
-        uploads=Uploads(bus, processor, store, files, limits),
+        uploads=Uploads(bus, store, files, limits),
         deletion=Deletion(store, api_keys, housekeeper.wake),
         reading=Reading(store, files, signer, cursors),
         searching=Searching(store, cursors, _query_limits(config), metrics),

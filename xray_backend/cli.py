@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xray_backend.api.context import services_of
-from xray_backend.app import create_app, open_store
+from xray_backend.app import create_app
 from xray_backend.commands.backup import backup
 from xray_backend.commands.check import check
 from xray_backend.commands.export import export
@@ -20,6 +20,7 @@ from xray_backend.data_dir import Credentials, DataDir
 from xray_backend.errors import CommandError, ConfigurationError, Unavailable
 from xray_backend.local_account import is_usable, make_local_account
 from xray_backend.log import install_log
+from xray_backend.parts import open_store
 from xray_backend.server import Server, bind
 
 __all__ = ["main"]

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+import msgspec
+
 from xray_backend.errors import ConfigurationError
 from xray_backend.log import STREAMS
 
@@ -26,9 +28,13 @@ class Config:
     """Everything that the server's owner decides."""
 
     data_dir: Path
-    store_url: str
+    store_url: str = field(repr=False)  # it may hold a password
     blobs_url: str
     bus_url: str = "inline:"
+    bus_timeout_seconds: float = 10.0  # an SDK waits 30 for its answer; brokers elect a leader in less
+    kafka_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Properties of librdkafka, which may hold a password."""
+
     host: str = "127.0.0.1"
     port: int = 3000  # the SDK's default base URL names it
     public_base_url: str = ""
@@ -171,20 +177,39 @@ def _stream(raw: str) -> str:
     return raw
 
 
-def _one_of(scheme: str, example: str) -> Callable[[str], str]:
+def _one_of(beginnings: Mapping[str, str]) -> Callable[[str], str]:
+    """Take a URL that has one of these beginnings, each with an example; the part that it names reads the rest."""
+
     def parse(raw: str) -> str:
-        if not raw.startswith(scheme):
-            raise ValueError(f"this version takes {example} only")
+        if not raw.startswith(tuple(beginnings)):
+            raise ValueError(f"it must be like {' or '.join(begin + rest for begin, rest in beginnings.items())}")
         return raw
 
     return parse
 
 
+def _properties(raw: str) -> Mapping[str, str]:
+    try:
+        found = msgspec.json.decode(raw, type=dict[str, str | int | float | bool])
+    except msgspec.DecodeError:
+        raise ValueError('it must be a JSON object like {"linger.ms": 5}') from None
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in found.items()}
+
+
+_STORES = {"sqlite:///": "path/of/the/database", "mongodb://": "host/database", "mongodb+srv://": "host/database"}
+_BUSES = {"inline:": "", "kafka://": "host:9092,host:9092/topic"}
+_BLOB_STORES = {"file:///": "path/of/a/directory", "s3://": "bucket/prefix?region=name"}
+
 _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "data_dir": ("XRAY_DATA_DIR", _directory),
-    "store_url": ("XRAY_STORE_URL", _one_of("sqlite:///", "sqlite:///path/of/the/database")),
-    "bus_url": ("XRAY_BUS_URL", _one_of("inline:", "inline:")),
-    "blobs_url": ("XRAY_BLOBS_URL", _one_of("file:///", "file:///path/of/a/directory")),
+    "store_url": (
+        "XRAY_STORE_URL",
+        _one_of(_STORES),
+    ),
+    "bus_url": ("XRAY_BUS_URL", _one_of(_BUSES)),
+    "bus_timeout_seconds": ("XRAY_BUS_TIMEOUT_SECONDS", _seconds),
+    "kafka_options": ("XRAY_KAFKA_OPTIONS", _properties),
+    "blobs_url": ("XRAY_BLOBS_URL", _one_of(_BLOB_STORES)),
     "host": ("XRAY_HOST", str),
     "port": ("XRAY_PORT", _whole(0, 65535)),
     "public_base_url": ("XRAY_PUBLIC_BASE_URL", _base_url),

@@ -8,6 +8,7 @@ from xray_backend.api.answers import answer
 from xray_backend.api.context import require_key, services
 from xray_backend.api.described import Parameter, described
 from xray_backend.api.request_body import read_body
+from xray_backend.api.request_ids import request_id
 from xray_backend.ingest.shapes import Event
 from xray_backend.services.sdk_drops import HEADER_BYTES
 
@@ -50,8 +51,8 @@ def ingest() -> Response:
     """Record events; they are on disk when the answer comes. May be repeated whole: each event is stored once."""
     owner = require_key()
     services().sdk_drops.note(owner.project_id, request.headers.get(STATS_HEADER))
-    parsed = services().recording.record(owner.project_id, read_body())
+    parsed = services().recording.record(owner.project_id, read_body(), request_id())
     if not parsed.rejected:
         return answer({"success": True})
     refused = [RejectionView(rejection.index, rejection.error) for rejection in parsed.rejected]
-    return answer({"success": True, "accepted": len(parsed.events), "rejected": refused})
+    return answer({"success": True, "accepted": len(parsed.taken), "rejected": refused})

@@ -8,6 +8,7 @@ from xray_backend.api.answers import answer
 from xray_backend.api.context import require_key, services
 from xray_backend.api.described import described
 from xray_backend.api.request_body import read_body
+from xray_backend.api.request_ids import request_id
 from xray_backend.blobs.base import PartsUpload
 from xray_backend.errors import ApiError
 from xray_backend.ingest.shapes import CompleteRequest, PresignRequest
@@ -59,7 +60,7 @@ class UploadView(msgspec.Struct, rename="camel"):
 def presign() -> Response:
     """Announce a value, and get a URL for one PUT of it within 60 minutes, or over 5 MiB one for each part."""
     owner = require_key()
-    return answer(_shown(services().uploads.announce(owner.project_id, read_body())))
+    return answer(_shown(services().uploads.announce(owner.project_id, read_body(), request_id())))
 
 
 @blueprint.post("/batch")
@@ -67,7 +68,7 @@ def presign() -> Response:
 def presign_batch() -> Response:
     """Announce many values; the answers come in order, each as for one value, or an error."""
     owner = require_key()
-    made = services().uploads.announce_all(owner.project_id, read_body())
+    made = services().uploads.announce_all(owner.project_id, read_body(), request_id())
     return answer({"items": [_shown(item) for item in made]})
 
 

@@ -7,7 +7,6 @@ from typing import IO, Final
 
 import msgspec
 
-from xray_backend.app import limits_of, open_blobs, open_store
 from xray_backend.blobs.files import FileBlobStore
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.commands.export import FORMAT, VERSION
@@ -19,8 +18,10 @@ from xray_backend.errors import ApiError, CommandError
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
 from xray_backend.ingest.shapes import TraceStart
-from xray_backend.ingest.wire import NoneValid, Rejection, parse_ingest
+from xray_backend.ingest.taken import Rejection
+from xray_backend.ingest.wire import NoneValid, parse_ingest
 from xray_backend.metrics import Metrics
+from xray_backend.parts import limits_of, open_files, open_store
 
 __all__ = ["import_project"]
 
@@ -48,7 +49,7 @@ def import_project(config: Config, file: Path, project_id: str | None) -> bool:
                 raise CommandError(f"There is no project {target} here; name another one with --project.")
             source.seek(0)
             signer = UrlSigner("", secrets.token_hex(32))  # for URLs that only this process sees
-            blobs = open_blobs(config, store, signer)
+            blobs = open_files(config, store, signer)
             importing = _Importing(target, Processor(store, Metrics()), blobs, limits_of(config))
             return importing.run(source)
     finally:

@@ -1,7 +1,7 @@
 """The body of `POST /ingest`: each event is taken or refused by itself."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -9,32 +9,28 @@ import msgspec
 from xray_backend.errors import BadRequest, TooLarge
 from xray_backend.ingest.big_integers import may_hold_big_integers
 from xray_backend.ingest.checks import Checks
+from xray_backend.ingest.decoded_batch import decoded_batch
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.shapes import Event
 from xray_backend.ingest.splitting import split
-from xray_backend.ingest.strict_json import NotJson, is_whole, strict
+from xray_backend.ingest.strict_json import NotJson, strict
+from xray_backend.ingest.taken import Rejection, Taken
 from xray_backend.ingest.unacceptable import TooLong, Unacceptable, Unreadable, explain
 
-__all__ = ["NoneValid", "Parsed", "Rejection", "parse_ingest"]
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """An event that is not taken: its place in the request, why, and under which words that is counted."""
-
-    index: int
-    error: str
-    kind: str
+__all__ = ["NoneValid", "Parsed", "parse_again", "parse_ingest"]
 
 
 @dataclass(frozen=True)
 class Parsed:
     """The events that are taken, in their order, and those that are not."""
 
-    events: list[Event]
+    taken: list[Taken]
     rejected: list[Rejection]
-    event_bytes: dict[str, list[int]] = field(default_factory=dict)
-    """How many bytes each event that is taken has, by type."""
+
+    @property
+    def events(self) -> list[Event]:
+        """Those that are taken."""
+        return [one.event for one in self.taken]
 
 
 class NoneValid(BadRequest):
@@ -47,7 +43,6 @@ class NoneValid(BadRequest):
 
 
 _decode_event: Final = msgspec.json.Decoder(Event).decode
-_TIMES: Final = ("timestamp", "created_at", "ended_at")
 
 
 def parse_ingest(body: bytes, limits: Limits, project_id: str) -> Parsed:
@@ -60,57 +55,50 @@ def parse_ingest(body: bytes, limits: Limits, project_id: str) -> Parsed:
         raise TooLarge(f"The request has {len(body)} bytes; the limit is {limits.max_body_bytes}.")
     checks = Checks(project_id, limits)
     parsed = Parsed([], [])
-    for index, text in enumerate(split(body, limits.max_events)):
+    decoded: Sequence[tuple[bytes, Event] | Unacceptable] = decoded_batch(body, limits) or [
+        _decoded(text, limits) for text in split(body, limits.max_events)
+    ]
+    for place, item in enumerate(decoded):
         try:
-            event = _event(text, checks)
-            parsed.events.append(event)
-            parsed.event_bytes.setdefault(_type_of(event), []).append(len(text) if isinstance(text, bytes) else 0)
+            parsed.taken.append(_checked(place, item, checks))
         except Unacceptable as error:
-            parsed.rejected.append(Rejection(index, str(error), error.kind))
-    if not parsed.events:
+            parsed.rejected.append(Rejection(place, str(error), error.kind))
+    if not parsed.taken:
         raise NoneValid(parsed.rejected)
     return parsed
 
 
-def _type_of(event: Event) -> str:
-    return str(event.__struct_config__.tag)
+def parse_again(text: bytes, limits: Limits, project_id: str) -> Event:
+    """Parse and check the text of an event that was `Taken` before; gives the same event.
 
-
-def _event(text: bytes | Unacceptable, checks: Checks) -> Event:
-    if isinstance(text, Unacceptable):
-        raise text
-    limits = checks.limits
-    if len(text) > limits.max_event_bytes:
-        raise TooLong(f"The event has {len(text)} bytes; the limit is {limits.max_event_bytes}.")
-    event = _decoded(text)
-    deep = text.count(b"{") + text.count(b"[") > limits.max_depth
-    checks.event(event, deep=deep, big_integers=may_hold_big_integers(text))
-    return event
-
-
-def _decoded(text: bytes) -> Event:
-    """Decode once where that tells enough: what becomes of the text has all that is in it, but for the times."""
+    Raises `Unacceptable` if it is not valid, so that a text of anybody else does no harm.
+    """
     try:
         event: Event = _decode_event(text)
-        if _has_written_times(event) or not is_whole(event, text):
-            strict(text)
-    except NotJson as error:
-        raise Unreadable(f"The event {error}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _flaw_of(text, error) from None
-    return event
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Unreadable("The event is not as it was taken.") from None
+    return _checked(0, (text, event), Checks(project_id, limits)).event
 
 
-def _has_written_times(event: Event) -> bool:
-    return any(isinstance(getattr(event, field, None), datetime) for field in _TIMES)
+def _checked(place: int, item: tuple[bytes, Event] | Unacceptable, checks: Checks) -> Taken:
+    if isinstance(item, Unacceptable):
+        raise item
+    text, event = item
+    deep = text.count(b"{") + text.count(b"[") > checks.limits.max_depth
+    checks.event(event, deep=deep, big_integers=may_hold_big_integers(text))
+    return Taken(place, text, event)
 
 
-def _flaw_of(text: bytes, error: Exception) -> Unacceptable:
-    """Return what is wrong with a text that is no event: that it is not JSON, if it is not."""
+def _decoded(text: bytes | Unacceptable, limits: Limits) -> tuple[bytes, Event] | Unacceptable:
+    """Decode an event by itself, or tell why it cannot be taken."""
+    if isinstance(text, Unacceptable):
+        return text
+    if len(text) > limits.max_event_bytes:
+        return TooLong(f"The event has {len(text)} bytes; the limit is {limits.max_event_bytes}.")
     try:
         strict(text)
-    except NotJson as worse:
-        return Unreadable(f"The event {worse}.")
-    if not isinstance(error, msgspec.ValidationError):
-        raise error  # so it is no fault of the text
-    return Unacceptable(explain(error, "The event"))
+        return text, _decode_event(text)
+    except NotJson as error:
+        return Unreadable(f"The event {error}.")
+    except msgspec.ValidationError as error:
+        return Unacceptable(explain(error, "The event"))

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from xray_backend.blobs.base import BlobStore, PartsUpload, UploadPart, UploadTerms
 from xray_backend.blobs.part_plan import plan_parts
-from xray_backend.errors import ApiError, BadRequest, NotFound
+from xray_backend.errors import ApiError, BadRequest, NotFound, TooLarge
 from xray_backend.ingest.bus import Bus
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.presign import data_event, parse_complete, parse_presign, parse_presign_batch
-from xray_backend.ingest.processor import Processor
 from xray_backend.ingest.shapes import PresignRequest
+from xray_backend.ingest.taken import Taken
 from xray_backend.store.base import Store
 
 __all__ = ["Upload", "Uploads"]
@@ -34,27 +36,26 @@ class Upload:
 class Uploads:
     """Records the value first, and gives out the URL when that is durable."""
 
-    def __init__(self, bus: Bus, processor: Processor, store: Store, blobs: BlobStore, limits: Limits) -> None:
+    def __init__(self, bus: Bus, store: Store, blobs: BlobStore, limits: Limits) -> None:
         self._bus = bus
-        self._processor = processor
         self._store = store
         self._blobs = blobs
         self._limits = limits
 
-    def announce(self, project_id: str, body: bytes) -> Upload:
+    def announce(self, project_id: str, body: bytes, request_id: str) -> Upload:
         """Announce one value, or go on uploading it.
 
         Raises `BadRequest`, `TooLarge`, `NotFound` if there is no such upload to go on with, or `Unavailable` if it
         cannot be recorded.
         """
         wanted = parse_presign(body, self._limits)
-        self._publish(project_id, [wanted])
+        self._publish(project_id, [wanted], request_id)
         return self._upload(project_id, wanted)
 
-    def announce_all(self, project_id: str, body: bytes) -> Sequence[Upload | ApiError]:
+    def announce_all(self, project_id: str, body: bytes, request_id: str) -> Sequence[Upload | ApiError]:
         """Announce many values, in order; an error stands in the place of one that is not valid. Raises as above."""
         items = parse_presign_batch(body, self._limits)
-        self._publish(project_id, [item for item in items if not isinstance(item, ApiError)])
+        self._publish(project_id, [item for item in items if not isinstance(item, ApiError)], request_id)
         return [item if isinstance(item, ApiError) else self._upload_or_error(project_id, item) for item in items]
 
     def complete(self, project_id: str, body: bytes) -> None:
@@ -65,11 +66,13 @@ class Uploads:
         etags = {part.part_number: part.etag for part in done.parts}
         self._blobs.complete_upload(f"{project_id}/{done.data_id}", done.upload_id, etags)
 
-    def _publish(self, project_id: str, wanted: Sequence[PresignRequest]) -> None:
+    def _publish(self, project_id: str, wanted: Sequence[PresignRequest], request_id: str) -> None:
         """Record the values; what goes on was recorded when it began."""
-        new = [data_event(item) for item in wanted if item.upload_id is None]
-        if new:
-            self._bus.publish(self._processor.to_batch(project_id, new))
+        events = [data_event(item) for item in wanted if item.upload_id is None]
+        new = [Taken(place, msgspec.json.encode(event), event) for place, event in enumerate(events)]
+        refused = self._bus.publish(project_id, new, request_id) if new else ()
+        if refused:
+            raise TooLarge(refused[0].error)
 
     def _upload_or_error(self, project_id: str, wanted: PresignRequest) -> Upload | ApiError:
         try:

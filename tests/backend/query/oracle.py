@@ -85,10 +85,20 @@ def _not(path, operators):
 
 
 def _elem_match(path, condition):
+    return [{path: {"$elemMatch": _condition(condition)}}]
+
+
+def _condition(condition):
     """A logical operator in front makes the oracle take the condition for one of values."""
-    if condition and not _is_of_values(condition):
-        condition = {"no such key": {"$exists": False}, **_reworded(condition)}
-    return [{path: {"$elemMatch": condition}}]
+    if _is_of_values(condition):
+        return {operator: _operand(operator, operand) for operator, operand in condition.items()}
+    return {"no such key": {"$exists": False}, **_reworded(condition)} if condition else {}
+
+
+def _operand(operator, operand):
+    if operator == "$all":
+        return [_condition(value) if _is_elem_match(value) else value for value in operand]
+    return _condition(operand) if operator in ("$elemMatch", "$not") else operand
 
 
 _REWORDED = {"$all": _all, "$not": _not, "$elemMatch": _elem_match}

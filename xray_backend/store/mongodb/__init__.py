@@ -1,1 +1,1 @@
-"""MongoStore: the store in MongoDB, for many machines."""
+"""The store in MongoDB, for many machines."""

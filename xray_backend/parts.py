@@ -1,0 +1,74 @@
+"""The parts that the three URLs of the configuration name."""
+
+from importlib import import_module
+from typing import Any
+
+from xray_backend.blobs.files import FileBlobStore
+from xray_backend.blobs.signing import UrlSigner
+from xray_backend.clock import SteadyClock
+from xray_backend.config import Config, path_of
+from xray_backend.errors import ConfigurationError
+from xray_backend.ingest.bus import Bus, InlineBus
+from xray_backend.ingest.limits import Limits
+from xray_backend.ingest.processor import Processor
+from xray_backend.store.base import Store
+from xray_backend.store.sqlite.store import SqliteStore
+
+__all__ = ["limits_of", "open_bus", "open_files", "open_store"]
+
+
+def open_store(config: Config) -> Store:
+    """Open the database. Raises `ConfigurationError` or `Unavailable` if it cannot be used."""
+    if config.store_url.startswith("sqlite:"):
+        return SqliteStore(
+            path_of(config.store_url, "sqlite"), clock=SteadyClock(), query_timeout_seconds=config.max_query_seconds
+        )
+    module = _of_cluster("xray_backend.store.mongodb.store", "XRAY_STORE_URL")
+    store: Store = module.MongoStore(
+        config.store_url, clock=SteadyClock(), query_timeout_seconds=config.max_query_seconds
+    )
+    return store
+
+
+def open_bus(config: Config, processor: Processor) -> Bus:
+    """Open the way that events take. Raises `ConfigurationError` if it cannot be used."""
+    if config.bus_url == "inline:":
+        return InlineBus(processor)
+    bus: Bus = _of_cluster("xray_backend.kafka.bus", "XRAY_BUS_URL").KafkaBus(
+        config.bus_url, config.kafka_options, timeout_seconds=config.bus_timeout_seconds
+    )
+    return bus
+
+
+def open_files(config: Config, store: Store, signer: UrlSigner) -> FileBlobStore:
+    """Open the blob store on this machine's disk."""
+    return FileBlobStore(
+        path_of(config.blobs_url, "file"),
+        signer,
+        store.recorded_data,
+        max_blob_bytes=config.max_blob_bytes,
+        abandoned_seconds=config.abandoned_seconds,
+    )
+
+
+def limits_of(config: Config) -> Limits:
+    """Return the bounds of what is taken."""
+    return Limits(
+        max_body_bytes=config.max_body_bytes,
+        max_events=config.max_events,
+        max_event_bytes=config.max_event_bytes,
+        max_depth=config.max_depth,
+        max_content_bytes=config.max_content_bytes,
+        max_presign_items=config.max_presign_items,
+        max_blob_bytes=config.max_blob_bytes,
+    )
+
+
+def _of_cluster(module: str, setting: str) -> Any:
+    """Import what only the extra `cluster` brings the packages for: a server on one machine is without them."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{setting} needs the package {error.name}; `pip install 'xray-trace[backend,cluster]'` brings it."
+        ) from None
