@@ -18,7 +18,8 @@ from xray_backend.store.mongodb.account_documents import (
 )
 from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of, ms_of
-from xray_backend.store.mongodb.documents import Data, MetadataSchema, Step, Trace
+from xray_backend.store.mongodb.documents import RECORDED_DOCUMENTS, Data, Step, Trace
+from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.mongodb.expiring import is_still_old, old_trace
 from xray_backend.store.mongodb.tombstones import look_again, tombstone_id
 from xray_backend.store.mongodb.visible import visible
@@ -26,7 +27,7 @@ from xray_backend.store.mongodb.visible import visible
 __all__ = ["Deleting"]
 
 _OF_A_TRACE: Final = (Data, Step, Trace)
-_OF_A_PROJECT: Final = (Step, Trace, Data, MetadataSchema, DeletedTraceDocument)
+_OF_A_PROJECT: Final = (*RECORDED_DOCUMENTS, DeletedTraceDocument)
 """All that belongs to a project and may be much; its members and keys are few, and go at once."""
 
 _HIDDEN_MS: Final = 60 * 60 * 1000
@@ -63,7 +64,7 @@ class Deleting:
                 revision=new_object_id(),
             )
             try:
-                self._database.collection(DeletedTraceDocument).insert_one(tombstone.to_mongo())
+                exact(self._database, DeletedTraceDocument).insert_one(tombstone.to_mongo())
             except DuplicateKeyError:  # another was quicker; or it expired, and may be there again by now
                 return self.trace(project_id, trace_id)
         return True
@@ -78,10 +79,10 @@ class Deleting:
             project_id=project_id, deleted_at=now, look_at=now, revision=new_object_id()
         ).to_mongo()
         with self._database.translated():
-            if self._database.collection(ProjectDocument).find_one({"_id": project_id}, {"_id": True}) is None:
+            if exact(self._database, ProjectDocument).find_one({"_id": project_id}, {"_id": True}) is None:
                 return False
             try:
-                self._database.collection(DeletedProjectDocument).insert_one(document)
+                exact(self._database, DeletedProjectDocument).insert_one(document)
                 is_first = True
             except DuplicateKeyError:
                 is_first = False
@@ -92,7 +93,7 @@ class Deleting:
         """Look for a tombstone."""
         with self._database.translated():
             return (
-                self._database.collection(DeletedProjectDocument).find_one({"_id": project_id}) is not None
+                exact(self._database, DeletedProjectDocument).find_one({"_id": project_id}) is not None
                 or self._find_tombstone(project_id, trace_id) is not None
             )
 
@@ -102,7 +103,7 @@ class Deleting:
         if condition is None:
             return {}
         with self._database.translated():
-            found = self._database.collection(Data).find(
+            found = exact(self._database, Data).find(
                 {**condition, "dataId": {"$in": list(data_ids)}}, {"dataId": True, "sizeBytes": True, "sha256": True}
             )
             return {record["dataId"]: (record.get("sizeBytes"), record.get("sha256")) for record in found}
@@ -111,10 +112,10 @@ class Deleting:
         """Find what is to go next; whole projects first, since their deleted traces go with them."""
         due = {"lookAt": {"$lte": date_of(self._clock())}}
         with self._database.translated():
-            project = self._database.collection(DeletedProjectDocument).find_one(due)
+            project = exact(self._database, DeletedProjectDocument).find_one(due)
             if project is not None:
                 return DeletionPiece(project["_id"], None, ())
-            while tombstone := self._database.collection(DeletedTraceDocument).find_one(due):
+            while tombstone := exact(self._database, DeletedTraceDocument).find_one(due):
                 if not self._lives(tombstone):
                     return self._piece_of(tombstone, limit)
                 self._take_away(tombstone)
@@ -136,18 +137,18 @@ class Deleting:
         update: dict[str, Any] = look_again(now)
         update["$set"]["deletedAt"] = now
         update["$unset"] = {"olderThan": True}
-        self._database.collection(DeletedTraceDocument).update_one(expired, update)
+        exact(self._database, DeletedTraceDocument).update_one(expired, update)
         return self._find_tombstone(project_id, trace_id) is not None
 
     def _find_tombstone(self, project_id: str, trace_id: str) -> Mapping[str, Any] | None:
         asked = {"_id": tombstone_id(project_id, trace_id)}
-        return self._database.collection(DeletedTraceDocument).find_one(asked)
+        return exact(self._database, DeletedTraceDocument).find_one(asked)
 
     def _end_access(self, project_id: str) -> None:
         mine = {"projectId": project_id}
-        self._database.collection(ApiKeyDocument).delete_many(mine)
-        self._database.collection(MembersDocument).delete_one({"_id": project_id})
-        self._database.collection(ProjectDocument).delete_one({"_id": project_id})
+        exact(self._database, ApiKeyDocument).delete_many(mine)
+        exact(self._database, MembersDocument).delete_one({"_id": project_id})
+        exact(self._database, ProjectDocument).delete_one({"_id": project_id})
 
     def _lives(self, tombstone: Mapping[str, Any]) -> bool:
         """Tell whether a trace that was to expire is young again."""
@@ -156,16 +157,16 @@ class Deleting:
     def _take_away(self, tombstone: Mapping[str, Any]) -> None:
         """Remove the tombstone, unless somebody deletes the trace for good."""
         asked = {"_id": tombstone["_id"], "olderThan": {"$exists": True}}
-        self._database.collection(DeletedTraceDocument).delete_one(asked)
+        exact(self._database, DeletedTraceDocument).delete_one(asked)
 
     def _piece_of(self, tombstone: Mapping[str, Any], limit: int) -> DeletionPiece:
-        found = self._database.collection(Data).find(_doomed(Data, tombstone), {"dataId": True}).limit(limit)
+        found = exact(self._database, Data).find(_doomed(Data, tombstone), {"dataId": True}).limit(limit)
         return DeletionPiece(tombstone["projectId"], tombstone["traceId"], [record["dataId"] for record in found])
 
     def _remove_of_trace(self, tombstone: Mapping[str, Any], data_ids: Sequence[str], limit: int) -> PieceRemoval:
         """Remove the data records whose blobs are gone, then steps, and last the trace, which the rest expires with."""
         data, steps = _doomed(Data, tombstone), _doomed(Step, tombstone)
-        removed = self._database.collection(Data).delete_many({**data, "dataId": {"$in": list(data_ids)}})
+        removed = exact(self._database, Data).delete_many({**data, "dataId": {"$in": list(data_ids)}})
         rows = removed.deleted_count
         rows += self._remove_some(Step, steps, limit - rows)
         if rows >= limit or self._has(Data, data) or self._has(Step, steps):
@@ -176,18 +177,18 @@ class Deleting:
         """Remove the trace itself, unless it lives; whoever writes to it meanwhile writes its steps before."""
         trace = None
         if not self._lives(tombstone):
-            trace = self._database.collection(Trace).find_one_and_delete(_doomed(Trace, tombstone))
+            trace = exact(self._database, Trace).find_one_and_delete(_doomed(Trace, tombstone))
             if trace is None or not self._lives(tombstone):
                 self._settle(DeletedTraceDocument, tombstone)
                 return int(trace is not None)
             with suppress(DuplicateKeyError):  # the writer made it anew
-                self._database.collection(Trace).insert_one(trace)
+                exact(self._database, Trace).insert_one(trace)
         self._take_away(tombstone)
         return 0
 
     def _remove_of_project(self, project_id: str, limit: int) -> PieceRemoval:
         mine = {"projectId": project_id}
-        tombstone = self._database.collection(DeletedProjectDocument).find_one({"_id": project_id})
+        tombstone = exact(self._database, DeletedProjectDocument).find_one({"_id": project_id})
         if tombstone is None:
             return PieceRemoval(0, done=True)
         rows = 0
@@ -202,13 +203,13 @@ class Deleting:
     def _remove_some(self, document: type[Any], asked: Mapping[str, Any], limit: int) -> int:
         if limit <= 0:
             return 0
-        collection = self._database.collection(document)
+        collection = exact(self._database, document)
         found = [each["_id"] for each in collection.find(asked, {"_id": True}).limit(limit)]
         return collection.delete_many({**asked, "_id": {"$in": found}}).deleted_count if found else 0
 
     def _settle(self, document: type[Any], tombstone: Mapping[str, Any]) -> None:
         """Note that nothing is left, unless a writer came since the tombstone was read."""
-        collection = self._database.collection(document)
+        collection = exact(self._database, document)
         asked = {"_id": tombstone["_id"], "revision": tombstone["revision"]}
         last_look_ms = ms_of(tombstone["deletedAt"]) + _HIDDEN_MS
         if "olderThan" in tombstone:
@@ -219,7 +220,7 @@ class Deleting:
             collection.update_one(asked, {"$unset": {"lookAt": True}})
 
     def _has(self, document: type[Any], asked: Mapping[str, Any]) -> bool:
-        return self._database.collection(document).find_one(asked, {"_id": True}) is not None
+        return exact(self._database, document).find_one(asked, {"_id": True}) is not None
 
 
 def _doomed(document: type[Any], tombstone: Mapping[str, Any]) -> dict[str, Any]:
