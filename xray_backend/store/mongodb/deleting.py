@@ -30,9 +30,9 @@ _OF_A_TRACE: Final = (Data, Step, Trace)
 _OF_A_PROJECT: Final = (*RECORDED_DOCUMENTS, DeletedTraceDocument)
 """All that belongs to a project and may be much; its members and keys are few, and go at once."""
 
-_HIDDEN_MS: Final = 60 * 60 * 1000
+_HIDDEN_MS: Final = 15 * 60 * 1000
 """How long a trace stays hidden after it was deleted, before one last look for its rows: a writer may have looked for a
-tombstone just before, and be killed after its write. By then it ended, since its calls have time limits of seconds."""
+tombstone just before, and be killed after its write. By then it ended: a batch is some ten calls of 60 s at most."""
 
 
 class Deleting:
@@ -226,10 +226,8 @@ class Deleting:
 def _doomed(document: type[Any], tombstone: Mapping[str, Any]) -> dict[str, Any]:
     """Return which of a trace's documents go: of one that expired, none that makes it live again."""
     mine = {"projectId": tombstone["projectId"], "traceId": tombstone["traceId"]}
-    if "olderThan" not in tombstone:
+    if "olderThan" not in tombstone or document is Data:  # a value is as old as its trace
         return mine
     if document is Step:
         return {**mine, "timestamp": {"$lt": tombstone["olderThan"]}}
-    if document is Trace:
-        return {**mine, **old_trace(tombstone["olderThan"])}
-    return {**mine, "storedAt": {"$lte": tombstone["deletedAt"]}}
+    return {**mine, **old_trace(tombstone["olderThan"])}
