@@ -1,6 +1,6 @@
 """The collections of accounts, and of what is to be forgotten: their fields and indexes."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 from mongoengine import (
     BooleanField,
@@ -32,7 +32,7 @@ class UserDocument(Document):
     name = StringField()
     password_hash = StringField(db_field="passwordHash")
     created_at = DateTimeField(db_field="createdAt")
-    meta = {  # noqa: RUF012 - the form that mongoengine asks for, here and below
+    meta: ClassVar = {
         "collection": "users",
         "indexes": [{"fields": ["email"], "unique": True}],
     }
@@ -47,7 +47,7 @@ class ProjectDocument(Document):
     created_at = DateTimeField(db_field="createdAt")
     updated_at = DateTimeField(db_field="updatedAt")
     retention_days = IntField(db_field="retentionDays")
-    meta = {"collection": "projects", "indexes": []}  # noqa: RUF012
+    meta: ClassVar = {"collection": "projects", "indexes": []}
 
 
 class MemberFields(EmbeddedDocument):
@@ -67,7 +67,7 @@ class MembersDocument(Document):
 
     project_id = StringField(primary_key=True)
     members = EmbeddedDocumentListField(MemberFields)
-    meta = {"collection": "projectMembers", "indexes": ["members.user_id"]}  # noqa: RUF012
+    meta: ClassVar = {"collection": "projectMembers", "indexes": ["members.user_id"]}
 
 
 class ApiKeyDocument(Document):
@@ -81,7 +81,7 @@ class ApiKeyDocument(Document):
     created_at = DateTimeField(db_field="createdAt")
     last_used_at = DateTimeField(db_field="lastUsedAt")
     is_active = BooleanField(db_field="isActive")
-    meta = {  # noqa: RUF012
+    meta: ClassVar = {
         "collection": "apiKeys",
         "indexes": [{"fields": ["key_hash"], "unique": True}, "project_id"],
     }
@@ -101,7 +101,7 @@ class AttemptsDocument(Document):
     attempts = EmbeddedDocumentListField(AttemptFields)
     ends_at = DateTimeField(db_field="endsAt")
     revision = StringField()
-    meta = {"collection": "attempts", "indexes": ["ends_at"]}  # noqa: RUF012
+    meta: ClassVar = {"collection": "attempts", "indexes": ["ends_at"]}
 
 
 class DeletedTraceDocument(Document):
@@ -118,7 +118,7 @@ class DeletedTraceDocument(Document):
     older_than = DateTimeField(db_field="olderThan")
     look_at = DateTimeField(db_field="lookAt")
     revision = StringField()
-    meta = {  # noqa: RUF012
+    meta: ClassVar = {
         "collection": "deletedTraces",
         "indexes": [["project_id", "look_at", "trace_id"], {"fields": ["look_at"], "sparse": True}],
     }
@@ -131,7 +131,7 @@ class DeletedProjectDocument(Document):
     deleted_at = DateTimeField(db_field="deletedAt")
     look_at = DateTimeField(db_field="lookAt")
     revision = StringField()
-    meta = {"collection": "deletedProjects", "indexes": [{"fields": ["look_at"], "sparse": True}]}  # noqa: RUF012
+    meta: ClassVar = {"collection": "deletedProjects", "indexes": [{"fields": ["look_at"], "sparse": True}]}
 
 
 ACCOUNT_DOCUMENTS: Final[tuple[type[Document], ...]] = (

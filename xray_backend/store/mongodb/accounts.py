@@ -10,6 +10,7 @@ from xray_backend.errors import Conflict
 from xray_backend.store.mongodb.account_documents import MembersDocument, ProjectDocument, UserDocument
 from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of, ms_of
+from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.mongodb.members import new_member
 from xray_backend.store.records import Project, Unchanged, User
 
@@ -34,7 +35,7 @@ class Accounts:
         )
         with self._database.translated():
             try:
-                self._database.collection(UserDocument).insert_one(document.to_mongo())
+                exact(self._database, UserDocument).insert_one(document.to_mongo())
             except DuplicateKeyError as error:
                 raise Conflict("There is already an account with this e-mail.") from error
 
@@ -49,7 +50,7 @@ class Accounts:
     def replace_password(self, user_id: str, old_hash: str, new_hash: str) -> bool:
         """Swap the hash, unless it was swapped meanwhile."""
         with self._database.translated():
-            changed = self._database.collection(UserDocument).update_one(
+            changed = exact(self._database, UserDocument).update_one(
                 {"_id": user_id, "passwordHash": old_hash}, {"$set": {"passwordHash": new_hash}}
             )
         return changed.matched_count > 0
@@ -67,23 +68,21 @@ class Accounts:
         owner = new_member(owner_id, "owner", self._clock())
         members = MembersDocument(project_id=project.project_id, members=[owner])
         with self._database.translated():
-            self._database.collection(MembersDocument).insert_one(members.to_mongo())
-            self._database.collection(ProjectDocument).insert_one(document.to_mongo())
+            exact(self._database, MembersDocument).insert_one(members.to_mongo())
+            exact(self._database, ProjectDocument).insert_one(document.to_mongo())
 
     def projects_of(self, user_id: str) -> Sequence[Project]:
         """List the user's projects, oldest first."""
         with self._database.translated():
-            mine = self._database.collection(MembersDocument).find({"members.userId": user_id}, {"_id": True})
+            mine = exact(self._database, MembersDocument).find({"members.userId": user_id}, {"_id": True})
             asked = {"_id": {"$in": [found["_id"] for found in mine]}}
             oldest_first = [("createdAt", ASCENDING), ("objectId", ASCENDING)]
-            return [
-                _project(found) for found in self._database.collection(ProjectDocument).find(asked).sort(oldest_first)
-            ]
+            return [_project(found) for found in exact(self._database, ProjectDocument).find(asked).sort(oldest_first)]
 
     def project(self, project_id: str) -> Project | None:
         """Find a project."""
         with self._database.translated():
-            found = self._database.collection(ProjectDocument).find_one({"_id": project_id})
+            found = exact(self._database, ProjectDocument).find_one({"_id": project_id})
         return None if found is None else _project(found)
 
     def update_project(
@@ -97,14 +96,14 @@ class Accounts:
         if changes:
             update["$set"] = changes
         with self._database.translated():
-            found = self._database.collection(ProjectDocument).find_one_and_update(
+            found = exact(self._database, ProjectDocument).find_one_and_update(
                 {"_id": project_id}, update, return_document=ReturnDocument.AFTER
             )
         return None if found is None else _project(found)
 
     def _user(self, asked: Mapping[str, object]) -> User | None:
         with self._database.translated():
-            found = self._database.collection(UserDocument).find_one(asked)
+            found = exact(self._database, UserDocument).find_one(asked)
         if found is None:
             return None
         return User(found["_id"], found["email"], found["name"], found["passwordHash"])

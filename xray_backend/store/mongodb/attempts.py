@@ -9,6 +9,7 @@ from xray_backend.ids import new_object_id
 from xray_backend.store.mongodb.account_documents import AttemptFields, AttemptsDocument
 from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of, ms_of
+from xray_backend.store.mongodb.exact import exact
 
 __all__ = ["Attempts"]
 
@@ -47,7 +48,7 @@ class Attempts:
 
     def _find(self, key: str) -> Mapping[str, Any] | None:
         with self._database.translated():
-            return self._database.collection(AttemptsDocument).find_one({"_id": key})
+            return exact(self._database, AttemptsDocument).find_one({"_id": key})
 
     def _replace(self, key: str, known: Mapping[str, Any] | None, now_ms: int, window_ms: int) -> bool:
         """Write the document that has one attempt more; false if another was quicker."""
@@ -57,7 +58,7 @@ class Attempts:
         document = AttemptsDocument(key=key, ends_at=max(ends), revision=new_object_id()).to_mongo()
         document["attempts"] = [*entries, AttemptFields(at=now, ends_at=end).to_mongo()]
         with self._database.translated():
-            attempts = self._database.collection(AttemptsDocument)
+            attempts = exact(self._database, AttemptsDocument)
             if known is not None:
                 asked = {"_id": key, "revision": known["revision"]}
                 return attempts.replace_one(asked, document).matched_count > 0
@@ -71,7 +72,7 @@ class Attempts:
         """Remove some of what counts no more; not by a TTL index, which goes by another clock than all else here."""
         ended = {"endsAt": {"$lte": date_of(now_ms)}}
         with self._database.translated():
-            attempts = self._database.collection(AttemptsDocument)
+            attempts = exact(self._database, AttemptsDocument)
             found = [each["_id"] for each in attempts.find(ended, {"_id": True}).limit(_REMOVED_AT_ONCE)]
             if found:
                 attempts.delete_many({"_id": {"$in": found}, **ended})

@@ -1,6 +1,7 @@
 """Deleting traces and projects: written down and hidden at once, removed piece by piece."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,7 +18,8 @@ from xray_backend.store.mongodb.account_documents import (
 )
 from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of, ms_of
-from xray_backend.store.mongodb.documents import Data, MetadataSchema, Step, Trace
+from xray_backend.store.mongodb.documents import RECORDED_DOCUMENTS, Data, Step, Trace
+from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.mongodb.expiring import is_still_old, old_trace
 from xray_backend.store.mongodb.tombstones import look_again, tombstone_id
 from xray_backend.store.mongodb.visible import visible
@@ -25,12 +27,12 @@ from xray_backend.store.mongodb.visible import visible
 __all__ = ["Deleting"]
 
 _OF_A_TRACE: Final = (Data, Step, Trace)
-_OF_A_PROJECT: Final = (Step, Trace, Data, MetadataSchema, DeletedTraceDocument)
+_OF_A_PROJECT: Final = (*RECORDED_DOCUMENTS, DeletedTraceDocument)
 """All that belongs to a project and may be much; its members and keys are few, and go at once."""
 
-_HIDDEN_MS: Final = 60 * 60 * 1000
+_HIDDEN_MS: Final = 15 * 60 * 1000
 """How long a trace stays hidden after it was deleted, before one last look for its rows: a writer may have looked for a
-tombstone just before, and be killed after its write. By then it ended, since its calls have time limits of seconds."""
+tombstone just before, and be killed after its write. By then it ended: a batch is some ten calls of 60 s at most."""
 
 
 class Deleting:
@@ -62,7 +64,7 @@ class Deleting:
                 revision=new_object_id(),
             )
             try:
-                self._database.collection(DeletedTraceDocument).insert_one(tombstone.to_mongo())
+                exact(self._database, DeletedTraceDocument).insert_one(tombstone.to_mongo())
             except DuplicateKeyError:  # another was quicker; or it expired, and may be there again by now
                 return self.trace(project_id, trace_id)
         return True
@@ -77,10 +79,10 @@ class Deleting:
             project_id=project_id, deleted_at=now, look_at=now, revision=new_object_id()
         ).to_mongo()
         with self._database.translated():
-            if self._database.collection(ProjectDocument).find_one({"_id": project_id}, {"_id": True}) is None:
+            if exact(self._database, ProjectDocument).find_one({"_id": project_id}, {"_id": True}) is None:
                 return False
             try:
-                self._database.collection(DeletedProjectDocument).insert_one(document)
+                exact(self._database, DeletedProjectDocument).insert_one(document)
                 is_first = True
             except DuplicateKeyError:
                 is_first = False
@@ -91,7 +93,7 @@ class Deleting:
         """Look for a tombstone."""
         with self._database.translated():
             return (
-                self._database.collection(DeletedProjectDocument).find_one({"_id": project_id}) is not None
+                exact(self._database, DeletedProjectDocument).find_one({"_id": project_id}) is not None
                 or self._find_tombstone(project_id, trace_id) is not None
             )
 
@@ -101,7 +103,7 @@ class Deleting:
         if condition is None:
             return {}
         with self._database.translated():
-            found = self._database.collection(Data).find(
+            found = exact(self._database, Data).find(
                 {**condition, "dataId": {"$in": list(data_ids)}}, {"dataId": True, "sizeBytes": True, "sha256": True}
             )
             return {record["dataId"]: (record.get("sizeBytes"), record.get("sha256")) for record in found}
@@ -110,14 +112,13 @@ class Deleting:
         """Find what is to go next; whole projects first, since their deleted traces go with them."""
         due = {"lookAt": {"$lte": date_of(self._clock())}}
         with self._database.translated():
-            project = self._database.collection(DeletedProjectDocument).find_one(due)
+            project = exact(self._database, DeletedProjectDocument).find_one(due)
             if project is not None:
                 return DeletionPiece(project["_id"], None, ())
-            while tombstone := self._database.collection(DeletedTraceDocument).find_one(due):
-                if "olderThan" in tombstone and not is_still_old(self._database, tombstone):
-                    self._let_live(tombstone)
-                else:
+            while tombstone := exact(self._database, DeletedTraceDocument).find_one(due):
+                if not self._lives(tombstone):
                     return self._piece_of(tombstone, limit)
+                self._take_away(tombstone)
         return None
 
     def remove(self, piece: DeletionPiece, limit: int) -> PieceRemoval:
@@ -136,43 +137,58 @@ class Deleting:
         update: dict[str, Any] = look_again(now)
         update["$set"]["deletedAt"] = now
         update["$unset"] = {"olderThan": True}
-        self._database.collection(DeletedTraceDocument).update_one(expired, update)
+        exact(self._database, DeletedTraceDocument).update_one(expired, update)
         return self._find_tombstone(project_id, trace_id) is not None
 
     def _find_tombstone(self, project_id: str, trace_id: str) -> Mapping[str, Any] | None:
         asked = {"_id": tombstone_id(project_id, trace_id)}
-        return self._database.collection(DeletedTraceDocument).find_one(asked)
+        return exact(self._database, DeletedTraceDocument).find_one(asked)
 
     def _end_access(self, project_id: str) -> None:
         mine = {"projectId": project_id}
-        self._database.collection(ApiKeyDocument).delete_many(mine)
-        self._database.collection(MembersDocument).delete_one({"_id": project_id})
-        self._database.collection(ProjectDocument).delete_one({"_id": project_id})
+        exact(self._database, ApiKeyDocument).delete_many(mine)
+        exact(self._database, MembersDocument).delete_one({"_id": project_id})
+        exact(self._database, ProjectDocument).delete_one({"_id": project_id})
 
-    def _let_live(self, tombstone: Mapping[str, Any]) -> None:
-        """Take the tombstone back, unless somebody deletes the trace for good."""
+    def _lives(self, tombstone: Mapping[str, Any]) -> bool:
+        """Tell whether a trace that was to expire is young again."""
+        return "olderThan" in tombstone and not is_still_old(self._database, tombstone)
+
+    def _take_away(self, tombstone: Mapping[str, Any]) -> None:
+        """Remove the tombstone, unless somebody deletes the trace for good."""
         asked = {"_id": tombstone["_id"], "olderThan": {"$exists": True}}
-        self._database.collection(DeletedTraceDocument).delete_one(asked)
+        exact(self._database, DeletedTraceDocument).delete_one(asked)
 
     def _piece_of(self, tombstone: Mapping[str, Any], limit: int) -> DeletionPiece:
-        found = self._database.collection(Data).find(_doomed(Data, tombstone), {"dataId": True}).limit(limit)
+        found = exact(self._database, Data).find(_doomed(Data, tombstone), {"dataId": True}).limit(limit)
         return DeletionPiece(tombstone["projectId"], tombstone["traceId"], [record["dataId"] for record in found])
 
     def _remove_of_trace(self, tombstone: Mapping[str, Any], data_ids: Sequence[str], limit: int) -> PieceRemoval:
         """Remove the data records whose blobs are gone, then steps, and last the trace, which the rest expires with."""
-        data = {**_doomed(Data, tombstone), "dataId": {"$in": list(data_ids)}}
-        rows = self._database.collection(Data).delete_many(data).deleted_count
-        done = not self._has(Data, _doomed(Data, tombstone))
-        for document in (Step, Trace) if done else (Step,):
-            rows += self._remove_some(document, _doomed(document, tombstone), limit - rows)
-            done = done and not self._has(document, _doomed(document, tombstone))
-        if done:
-            self._settle(DeletedTraceDocument, tombstone)
-        return PieceRemoval(rows, done=done)
+        data, steps = _doomed(Data, tombstone), _doomed(Step, tombstone)
+        removed = exact(self._database, Data).delete_many({**data, "dataId": {"$in": list(data_ids)}})
+        rows = removed.deleted_count
+        rows += self._remove_some(Step, steps, limit - rows)
+        if rows >= limit or self._has(Data, data) or self._has(Step, steps):
+            return PieceRemoval(rows, done=False)
+        return PieceRemoval(rows + self._remove_last(tombstone), done=True)
+
+    def _remove_last(self, tombstone: Mapping[str, Any]) -> int:
+        """Remove the trace itself, unless it lives; whoever writes to it meanwhile writes its steps before."""
+        trace = None
+        if not self._lives(tombstone):
+            trace = exact(self._database, Trace).find_one_and_delete(_doomed(Trace, tombstone))
+            if trace is None or not self._lives(tombstone):
+                self._settle(DeletedTraceDocument, tombstone)
+                return int(trace is not None)
+            with suppress(DuplicateKeyError):  # the writer made it anew
+                exact(self._database, Trace).insert_one(trace)
+        self._take_away(tombstone)
+        return 0
 
     def _remove_of_project(self, project_id: str, limit: int) -> PieceRemoval:
         mine = {"projectId": project_id}
-        tombstone = self._database.collection(DeletedProjectDocument).find_one({"_id": project_id})
+        tombstone = exact(self._database, DeletedProjectDocument).find_one({"_id": project_id})
         if tombstone is None:
             return PieceRemoval(0, done=True)
         rows = 0
@@ -187,13 +203,13 @@ class Deleting:
     def _remove_some(self, document: type[Any], asked: Mapping[str, Any], limit: int) -> int:
         if limit <= 0:
             return 0
-        collection = self._database.collection(document)
+        collection = exact(self._database, document)
         found = [each["_id"] for each in collection.find(asked, {"_id": True}).limit(limit)]
         return collection.delete_many({**asked, "_id": {"$in": found}}).deleted_count if found else 0
 
     def _settle(self, document: type[Any], tombstone: Mapping[str, Any]) -> None:
         """Note that nothing is left, unless a writer came since the tombstone was read."""
-        collection = self._database.collection(document)
+        collection = exact(self._database, document)
         asked = {"_id": tombstone["_id"], "revision": tombstone["revision"]}
         last_look_ms = ms_of(tombstone["deletedAt"]) + _HIDDEN_MS
         if "olderThan" in tombstone:
@@ -204,16 +220,14 @@ class Deleting:
             collection.update_one(asked, {"$unset": {"lookAt": True}})
 
     def _has(self, document: type[Any], asked: Mapping[str, Any]) -> bool:
-        return self._database.collection(document).find_one(asked, {"_id": True}) is not None
+        return exact(self._database, document).find_one(asked, {"_id": True}) is not None
 
 
 def _doomed(document: type[Any], tombstone: Mapping[str, Any]) -> dict[str, Any]:
     """Return which of a trace's documents go: of one that expired, none that makes it live again."""
     mine = {"projectId": tombstone["projectId"], "traceId": tombstone["traceId"]}
-    if "olderThan" not in tombstone:
+    if "olderThan" not in tombstone or document is Data:  # a value is as old as its trace
         return mine
     if document is Step:
         return {**mine, "timestamp": {"$lt": tombstone["olderThan"]}}
-    if document is Trace:
-        return {**mine, **old_trace(tombstone["olderThan"])}
-    return {**mine, "storedAt": {"$lte": tombstone["deletedAt"]}}
+    return {**mine, **old_trace(tombstone["olderThan"])}

@@ -14,6 +14,7 @@ from xray_backend.store.mongodb.account_documents import DeletedTraceDocument, P
 from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of
 from xray_backend.store.mongodb.documents import Data, Step, Trace
+from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.mongodb.tombstones import tombstone_id
 from xray_backend.store.mongodb.visible import visible
 
@@ -33,11 +34,11 @@ def is_still_old(database: Database, tombstone: Mapping[str, Any]) -> bool:
     horizon = tombstone["olderThan"]
     mine = {"projectId": tombstone["projectId"], "traceId": tombstone["traceId"]}
     with database.translated():
-        if database.collection(Step).find_one({**mine, "timestamp": {"$gte": horizon}}, {"_id": True}):
+        if exact(database, Step).find_one({**mine, "timestamp": {"$gte": horizon}}, {"_id": True}):
             return False
-        if database.collection(Trace).find_one(mine, {"_id": True}):
-            return database.collection(Trace).find_one({**mine, **old_trace(horizon)}, {"_id": True}) is not None
-        return database.collection(Data).find_one({**mine, "storedAt": {"$gte": horizon}}, {"_id": True}) is None
+        if exact(database, Trace).find_one(mine, {"_id": True}):
+            return exact(database, Trace).find_one({**mine, **old_trace(horizon)}, {"_id": True}) is not None
+        return exact(database, Data).find_one({**mine, "storedAt": {"$gte": horizon}}, {"_id": True}) is None
 
 
 class Expiring:
@@ -51,7 +52,7 @@ class Expiring:
         """Write tombstones for at most so many traces that are too old, and return how many there were."""
         now = self._clock()
         with self._database.translated():
-            projects = list(self._database.collection(ProjectDocument).find({"retentionDays": {"$gt": 0}}))
+            projects = list(exact(self._database, ProjectDocument).find({"retentionDays": {"$gt": 0}}))
         for project in projects:
             horizon = date_of(now - project["retentionDays"] * DAY_MS)
             with self._database.translated():
@@ -80,14 +81,14 @@ class Expiring:
             revision=new_object_id(),
         )
         try:
-            self._database.collection(DeletedTraceDocument).insert_one(document.to_mongo())
+            exact(self._database, DeletedTraceDocument).insert_one(document.to_mongo())
         except DuplicateKeyError:
             return False
         return True
 
     def _old_traces(self, condition: dict[str, Any], horizon: datetime) -> Iterator[str]:
         """Look through the traces that began long ago, for those of which no step is young."""
-        began = self._database.collection(Trace).find({"$and": [condition, old_trace(horizon)]}, {"traceId": True})
+        began = exact(self._database, Trace).find({"$and": [condition, old_trace(horizon)]}, {"traceId": True})
         traces = (trace["traceId"] for trace in began.sort("createdAt", ASCENDING))
         while some := list(islice(traces, _TRACES_AT_A_TIME)):
             young = self._among(Step, condition, some, {"timestamp": {"$gte": horizon}})
@@ -98,7 +99,7 @@ class Expiring:
 
         Values whose trace never came, or that came again after it had expired, tell no time but that of their arrival.
         """
-        stored = self._database.collection(Data).find(
+        stored = exact(self._database, Data).find(
             {"$and": [condition, {"storedAt": {"$lt": horizon}}]}, {"_id": False, "traceId": True}
         )
         in_order = (record["traceId"] for record in stored.sort("traceId", ASCENDING))
@@ -113,4 +114,4 @@ class Expiring:
     ) -> set[str]:
         """Return those of the traces that have a document like this."""
         which = {"projectId": condition["projectId"], "traceId": {"$in": list(asked)}, **further}
-        return set(self._database.collection(document).distinct("traceId", which))
+        return set(exact(self._database, document).distinct("traceId", which))

@@ -7,6 +7,7 @@ from pymongo import ASCENDING, UpdateOne, WriteConcern
 from xray_backend.store.mongodb.account_documents import ApiKeyDocument
 from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of, ms_of
+from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.records import ApiKey, KeyOwner
 
 __all__ = ["Keys"]
@@ -31,13 +32,13 @@ class Keys:
             is_active=key.is_active,
         )
         with self._database.translated():
-            self._database.collection(ApiKeyDocument).insert_one(document.to_mongo())
+            exact(self._database, ApiKeyDocument).insert_one(document.to_mongo())
 
     def of_project(self, project_id: str) -> Sequence[ApiKey]:
         """List the project's keys, oldest first."""
         oldest_first = [("createdAt", ASCENDING), ("_id", ASCENDING)]
         with self._database.translated():
-            found = self._database.collection(ApiKeyDocument).find({"projectId": project_id}).sort(oldest_first)
+            found = exact(self._database, ApiKeyDocument).find({"projectId": project_id}).sort(oldest_first)
             return [
                 ApiKey(
                     key["_id"],
@@ -55,13 +56,13 @@ class Keys:
     def owner(self, key_hash: str) -> KeyOwner | None:
         """Find what an active key stands for."""
         with self._database.translated():
-            found = self._database.collection(ApiKeyDocument).find_one({"keyHash": key_hash, "isActive": True})
+            found = exact(self._database, ApiKeyDocument).find_one({"keyHash": key_hash, "isActive": True})
         return None if found is None else KeyOwner(found["_id"], found["projectId"])
 
     def revoke(self, project_id: str, key_id: str) -> bool:
         """Mark the key as revoked; false if the project has none of that id."""
         with self._database.translated():
-            found = self._database.collection(ApiKeyDocument).update_one(
+            found = exact(self._database, ApiKeyDocument).update_one(
                 {"_id": key_id, "projectId": project_id}, {"$set": {"isActive": False}}
             )
         return found.matched_count > 0
@@ -73,5 +74,5 @@ class Keys:
         ]
         if updates:
             with self._database.translated():
-                keys = self._database.collection(ApiKeyDocument).with_options(write_concern=WriteConcern(w=1))
+                keys = exact(self._database, ApiKeyDocument).with_options(write_concern=WriteConcern(w=1))
                 keys.bulk_write(updates, ordered=False)

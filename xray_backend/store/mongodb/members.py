@@ -8,6 +8,7 @@ from xray_backend.ids import new_object_id
 from xray_backend.store.mongodb.account_documents import MemberFields, MembersDocument, UserDocument
 from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of, ms_of
+from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.records import Member, Role, User
 
 __all__ = ["Members", "new_member"]
@@ -29,7 +30,7 @@ class Members:
         """Look up the user's membership."""
         mine = {"$elemMatch": {"userId": user_id}}
         with self._database.translated():
-            found = self._database.collection(MembersDocument).find_one(
+            found = exact(self._database, MembersDocument).find_one(
                 {"_id": project_id, "members": mine}, {"members": mine}
             )
         return None if found is None else cast("Role", found["members"][0]["role"])
@@ -38,7 +39,7 @@ class Members:
         """Append a member. Raises `Conflict` if they are one, `NotFound` if there is no such project."""
         entry = new_member(user.user_id, role, self._clock()).to_mongo()
         with self._database.translated():
-            members = self._database.collection(MembersDocument)
+            members = exact(self._database, MembersDocument)
             taken = members.update_one(
                 {"_id": project_id, "members.userId": {"$ne": user.user_id}}, {"$push": {"members": entry}}
             )
@@ -51,9 +52,9 @@ class Members:
     def of_project(self, project_id: str) -> Sequence[Member]:
         """List the members, who came first in front."""
         with self._database.translated():
-            found = self._database.collection(MembersDocument).find_one({"_id": project_id}) or {"members": []}
+            found = exact(self._database, MembersDocument).find_one({"_id": project_id}) or {"members": []}
             asked = {"_id": {"$in": [entry["userId"] for entry in found["members"]]}}
-            users = {user["_id"]: user for user in self._database.collection(UserDocument).find(asked)}
+            users = {user["_id"]: user for user in exact(self._database, UserDocument).find(asked)}
         known = ((entry, users.get(entry["userId"])) for entry in found["members"])
         return [_member(entry, user["email"], user["name"]) for entry, user in known if user is not None]
 
@@ -66,7 +67,7 @@ class Members:
         has_other_owner = {"members": {"$elemMatch": {"userId": {"$ne": user_id}, "role": "owner"}}}
         asked = {"_id": project_id, "members.userId": user_id, "$or": [is_no_owner, has_other_owner]}
         with self._database.translated():
-            removed = self._database.collection(MembersDocument).update_one(
+            removed = exact(self._database, MembersDocument).update_one(
                 asked, {"$pull": {"members": {"userId": user_id}}}
             )
         if removed.matched_count:

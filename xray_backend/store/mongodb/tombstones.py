@@ -13,6 +13,7 @@ from xray_backend.store.mongodb.account_documents import (
 from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of
 from xray_backend.store.mongodb.documents import Trace
+from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.records import EventBatch
 
 __all__ = ["look_again", "take_back", "tombstone_id", "without_deleted"]
@@ -55,9 +56,11 @@ def _deleted(database: Database, batch: EventBatch, now_ms: int) -> set[str] | N
     """
     update = look_again(date_of(now_ms))
     with database.translated():
-        if database.collection(DeletedProjectDocument).update_one({"_id": batch.project_id}, update).matched_count:
+        projects, the_project = exact(database, DeletedProjectDocument), {"_id": batch.project_id}
+        if projects.find_one(the_project, {"_id": True}) is not None:
+            projects.update_one(the_project, update)
             return None
-        tombstones = database.collection(DeletedTraceDocument)
+        tombstones = exact(database, DeletedTraceDocument)
         asked = {"_id": {"$in": [tombstone_id(batch.project_id, trace_id) for trace_id in trace_ids(batch)]}}
         gone = {found["traceId"] for found in tombstones.find(asked, {"_id": False, "traceId": True})}
         if gone:
@@ -71,10 +74,10 @@ def _expired(database: Database, batch: EventBatch, now_ms: int) -> set[str]:
     Their age stands in the place of a tombstone, of which there would be no end.
     """
     with database.translated():
-        found = database.collection(ProjectDocument).find_one({"_id": batch.project_id}, {"retentionDays": True}) or {}
+        found = exact(database, ProjectDocument).find_one({"_id": batch.project_id}, {"retentionDays": True}) or {}
         days = found.get("retentionDays")
         old = set() if days is None else traces_older_than(batch, now_ms - days * DAY_MS)
         if not old:
             return old
         asked = {"projectId": batch.project_id, "traceId": {"$in": list(old)}}
-        return old - {trace["traceId"] for trace in database.collection(Trace).find(asked, {"traceId": True})}
+        return old - {trace["traceId"] for trace in exact(database, Trace).find(asked, {"traceId": True})}

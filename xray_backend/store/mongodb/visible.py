@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from xray_backend.store.mongodb.account_documents import DeletedProjectDocument, DeletedTraceDocument
 from xray_backend.store.mongodb.connection import Database
+from xray_backend.store.mongodb.exact import exact
 
 __all__ = ["visible"]
 
@@ -18,10 +19,10 @@ def visible(database: Database, project_id: str) -> dict[str, Any] | None:
     Of traces that are hidden there are few or none at a time, in an index that holds nothing else of the project.
     """
     with database.translated():
-        if database.collection(DeletedProjectDocument).find_one({"_id": project_id}, {"_id": True}) is not None:
+        if exact(database, DeletedProjectDocument).find_one({"_id": project_id}, {"_id": True}) is not None:
             return None
         asked = {"projectId": project_id, "lookAt": _ANY_DATE}
-        found = database.collection(DeletedTraceDocument).find(asked, {"_id": False, "traceId": True})
+        found = exact(database, DeletedTraceDocument).find(asked, {"_id": False, "traceId": True})
         hidden = [tombstone["traceId"] for tombstone in found]
     if not hidden:
         return {"projectId": project_id}
