@@ -6,13 +6,20 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-nightly check up format clean
+.PHONY: demo test test-live test-nightly live-servers check up format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+# What talks to Apache Kafka and MinIO themselves; Java with Maven, and Go, fetch them once.
+test-live: live-servers
+	XRAY_LIVE=1 $(BIN)/python -m pytest -m live
+
+live-servers: $(INSTALLED)
+	$(BIN)/python -m tests.servers.fetched
 
 # The tests that chance decides, at the length that a night has room for; each failure tells what repeats it.
 test-nightly: $(INSTALLED)

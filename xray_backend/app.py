@@ -31,12 +31,13 @@ from xray_backend.auth.passwords import Passwords
 from xray_backend.auth.permissions import Permissions
 from xray_backend.auth.rate_limits import RateLimits
 from xray_backend.auth.tokens import install_tokens
+from xray_backend.blobs.base import BlobStore
 from xray_backend.blobs.files import FileBlobStore
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.config import Config
 from xray_backend.ingest.processor import Processor
 from xray_backend.metrics import Metrics
-from xray_backend.parts import limits_of, open_bus, open_files, open_store
+from xray_backend.parts import limits_of, open_blobs, open_bus, open_store
 from xray_backend.query.cursor import CursorCodec
 from xray_backend.query.limits import QueryLimits
 from xray_backend.services.deletion import Deletion
@@ -63,8 +64,8 @@ def create_app(config: Config) -> Flask:
     app.url_map.strict_slashes = False
     store = open_store(config)
     signer = UrlSigner(config.public_base_url, config.jwt_secret)
-    files = open_files(config, store, signer)
-    services = _services(config, store, files, signer)
+    stored = open_blobs(config, store, signer)
+    services = _services(config, store, stored, signer)
     operations.install_request_metrics(app, services.metrics)
     install_request_ids(app)
     install_request_log(app, config.trusted_proxies)
@@ -77,7 +78,8 @@ def create_app(config: Config) -> Flask:
     install_services(app, services)
     for module in _BLUEPRINTS:
         app.register_blueprint(module.blueprint)
-    app.register_blueprint(blobs.make_blueprint(files, config.max_blob_bytes))
+    if isinstance(stored, FileBlobStore):  # S3 answers its URLs itself
+        app.register_blueprint(blobs.make_blueprint(stored, config.max_blob_bytes))
     docs.install_docs(app, config.public_base_url)
     return app
 
@@ -100,7 +102,7 @@ def _rates(config: Config) -> dict[str, str]:
     }
 
 
-def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSigner) -> Services:
+def _services(config: Config, store: Store, stored: BlobStore, signer: UrlSigner) -> Services:
     limits = limits_of(config)
     metrics = Metrics()
     _watch(metrics, store)
@@ -109,7 +111,7 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
     cursors = CursorCodec(config.jwt_secret.encode())
     api_keys = ApiKeys(store)
     housekeeper = Housekeeper(
-        store, files, metrics, config.data_dir / "housekeeping.lock", sweep_seconds=config.sweep_seconds
+        store, stored, metrics, config.data_dir / "housekeeping.lock", sweep_seconds=config.sweep_seconds
     )
 
     def start() -> None:
@@ -134,11 +136,11 @@ def _services(config: Config, store: Store, files: FileBlobStore, signer: UrlSig
         members=Members(store),
         recording=Recording(bus, limits, metrics),
         sdk_drops=SdkDrops(metrics),
-        uploads=Uploads(bus, store, files, limits),
+        uploads=Uploads(bus, store, stored, limits),
         deletion=Deletion(store, api_keys, housekeeper.wake),
-        reading=Reading(store, files, signer, cursors),
+        reading=Reading(store, stored, signer, cursors),
         searching=Searching(store, cursors, _query_limits(config), metrics),
-        readiness=Readiness({"the database": store.ping, "the queue": bus.ping, "the blob store": files.ping}),
+        readiness=Readiness({"the database": store.ping, "the queue": bus.ping, "the blob store": stored.ping}),
     )
 
 

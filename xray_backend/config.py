@@ -102,7 +102,9 @@ def is_loopback(host: str) -> bool:
 
 
 def path_of(url: str, scheme: str) -> Path:
-    """Return the absolute path that `scheme:///path` names."""
+    """Return the path that `scheme:///path` names. Raises `ConfigurationError` if the URL has another scheme."""
+    if not url.startswith(f"{scheme}:"):
+        raise ConfigurationError(f"This works on a {scheme}:/// URL only, and the one that is set is another.")
     return Path("/" + url.removeprefix(f"{scheme}://").lstrip("/"))
 
 

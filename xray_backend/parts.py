@@ -3,7 +3,9 @@
 from importlib import import_module
 from typing import Any
 
+from xray_backend.blobs.base import BlobStore
 from xray_backend.blobs.files import FileBlobStore
+from xray_backend.blobs.s3_url import parse_s3_url
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.clock import SteadyClock
 from xray_backend.config import Config, path_of
@@ -14,7 +16,7 @@ from xray_backend.ingest.processor import Processor
 from xray_backend.store.base import Store
 from xray_backend.store.sqlite.store import SqliteStore
 
-__all__ = ["limits_of", "open_bus", "open_files", "open_store"]
+__all__ = ["limits_of", "open_blobs", "open_bus", "open_files", "open_store"]
 
 
 def open_store(config: Config) -> Store:
@@ -38,6 +40,22 @@ def open_bus(config: Config, processor: Processor) -> Bus:
         config.bus_url, config.kafka_options, timeout_seconds=config.bus_timeout_seconds
     )
     return bus
+
+
+def open_blobs(config: Config, store: Store, signer: UrlSigner) -> BlobStore:
+    """Open the blob store. Raises `ConfigurationError` if it cannot be used."""
+    if config.blobs_url.startswith("file:"):
+        return open_files(config, store, signer)
+    url = parse_s3_url(config.blobs_url)
+    module = _of_cluster("xray_backend.blobs.s3", "XRAY_BLOBS_URL")
+    is_inline = config.bus_url == "inline:"  # then a record never comes after its bytes
+    blobs: BlobStore = module.S3BlobStore(
+        url,
+        store.recorded_data,
+        abandoned_seconds=config.abandoned_seconds,
+        unrecorded_seconds=config.abandoned_seconds if is_inline else module.UNRECORDED_SECONDS,
+    )
+    return blobs
 
 
 def open_files(config: Config, store: Store, signer: UrlSigner) -> FileBlobStore:

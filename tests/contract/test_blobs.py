@@ -1,6 +1,8 @@
 """What every blob store must hold to, seen from a client that has nothing but its URLs."""
 
 import hashlib
+import re
+import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,8 +11,13 @@ import pytest
 import requests
 
 from tests.backend.server import Server
+from tests.servers.fixtures import LIVE
+from tests.servers.s3_client import S3Endpoint
 from xray_backend.blobs.base import BlobStore, PartsUpload, UploadPart, UploadTerms
 from xray_backend.blobs.files import FileBlobStore
+from xray_backend.blobs.s3 import S3BlobStore
+from xray_backend.blobs.s3_layout import prepare
+from xray_backend.blobs.s3_url import parse_s3_url
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.errors import BadRequest, NotFound
 from xray_backend.store.base import Store
@@ -20,39 +27,57 @@ from xray_backend.store.sqlite.store import SqliteStore
 MAX_BLOB_BYTES = 30_000_000
 LARGE_BYTES = 3_000_000
 PATH = "project-1/data-1"
-Opener = Callable[[], "AnnouncingFiles"]
+# A store whose URLs are S3's own. moto, on which `make test` runs them, does not check signatures: MinIO does.
+S3 = pytest.param("s3", marks=[pytest.mark.live] if LIVE else [])
+S3_THAT_CHECKS = pytest.param("s3", marks=pytest.mark.live)
 
 
-class AnnouncingFiles(FileBlobStore):
+class Announcing(BlobStore):
     """Records each value before it gives out a URL for it, as the API does."""
 
-    def __init__(self, root: Path, signer: UrlSigner, records: Store) -> None:
-        super().__init__(root, signer, records.recorded_data, max_blob_bytes=MAX_BLOB_BYTES, abandoned_seconds=0)
-        self._records = records
+    records: Store
+    says_missing: tuple[int, ...] = (404,)
 
     def presign_put(self, data_path: str, terms: UploadTerms) -> str:
-        url = super().presign_put(data_path, terms)
+        url = super().presign_put(data_path, terms)  # type: ignore[safe-super]
         self._record(data_path)
         return url
 
     def begin_upload(self, data_path: str, terms: UploadTerms) -> PartsUpload:
-        upload = super().begin_upload(data_path, terms)
+        upload = super().begin_upload(data_path, terms)  # type: ignore[safe-super]
         self._record(data_path)
         return upload
 
     def forget(self, data_path: str) -> None:
         """Delete the record, as deleting its trace does."""
         project_id, _, data_id = data_path.partition("/")
-        self._records.delete_trace(project_id, data_id)
-        piece = self._records.next_deletion(100)
+        self.records.delete_trace(project_id, data_id)
+        piece = self.records.next_deletion(100)
         while piece is not None:
-            self._records.remove(piece, 100)
-            piece = self._records.next_deletion(100)
+            self.records.remove(piece, 100)
+            piece = self.records.next_deletion(100)
 
     def _record(self, data_path: str) -> None:
         project_id, _, data_id = data_path.partition("/")
         record = DataRecord(data_id, data_id, "key", {}, None, None, None, None)
-        self._records.write(EventBatch(project_id, data=[record]))
+        self.records.write(EventBatch(project_id, data=[record]))
+
+
+class AnnouncingFiles(Announcing, FileBlobStore):
+    def __init__(self, root: Path, signer: UrlSigner, records: Store) -> None:
+        super().__init__(root, signer, records.recorded_data, max_blob_bytes=MAX_BLOB_BYTES, abandoned_seconds=0)
+        self.records = records
+
+
+class AnnouncingS3(Announcing, S3BlobStore):
+    says_missing = (404,) if LIVE else (403, 404, 500)  # moto's words for what is not there
+
+    def __init__(self, url: str, records: Store) -> None:
+        super().__init__(parse_s3_url(url), records.recorded_data, abandoned_seconds=0, unrecorded_seconds=0)
+        self.records = records
+
+
+Opener = Callable[[], Announcing]
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +91,35 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opener]:
         records.close()
 
 
-@pytest.fixture(params=["files"])
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: S3Endpoint) -> Iterator[Opener]:
+    """Opens a store in a bucket of its own."""
+    url = f"s3://blobs-{secrets.token_hex(6)}/some/prefix?endpoint={s3_endpoint.url}&addressing=path"
+    records = SqliteStore(tmp_path_factory.mktemp("records") / "xray.db")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_endpoint.variables.items():
+            patch.setenv(name, value)
+        prepare(url)
+        yield lambda: AnnouncingS3(url, records)
+    records.close()
+
+
+@pytest.fixture(params=["files", S3])
 def opener(request: pytest.FixtureRequest) -> Opener:
     found: Opener = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
-def blobs(opener: Opener) -> BlobStore:
+def blobs(opener: Opener) -> Announcing:
     return opener()
+
+
+@pytest.fixture(params=["files", S3_THAT_CHECKS])
+def checking(request: pytest.FixtureRequest) -> Announcing:
+    """A store whose server checks signatures."""
+    found: Opener = request.getfixturevalue(request.param)
+    return found()
 
 
 def put(url: str, body: bytes, content_type: str | None = None) -> int:
@@ -86,14 +131,14 @@ def get(blobs: BlobStore, data_path: str, content_type: str | None = None) -> re
     return requests.get(blobs.presign_get(data_path, file_name="name", content_type=content_type), timeout=60)
 
 
-def test_what_was_uploaded_exists_and_is_given_back(blobs: BlobStore) -> None:
+def test_what_was_uploaded_exists_and_is_given_back(blobs: Announcing) -> None:
     assert not blobs.exists("project-1/round")
     assert put(blobs.presign_put("project-1/round", UploadTerms()), b"\x00\xff bytes") == 200
     assert blobs.exists("project-1/round")
     assert get(blobs, "project-1/round").content == b"\x00\xff bytes"
 
 
-def test_an_empty_and_a_large_blob_come_back_whole(blobs: BlobStore) -> None:
+def test_an_empty_and_a_large_blob_come_back_whole(blobs: Announcing) -> None:
     large = bytes(range(256)) * (LARGE_BYTES // 256)
     for name, content in (("empty", b""), ("large", large)):
         terms = UploadTerms(size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
@@ -101,44 +146,44 @@ def test_an_empty_and_a_large_blob_come_back_whole(blobs: BlobStore) -> None:
         assert get(blobs, f"project-1/{name}").content == content
 
 
-def test_announcing_stores_nothing(blobs: BlobStore) -> None:
+def test_announcing_stores_nothing(blobs: Announcing) -> None:
     blobs.presign_put("project-1/announced", UploadTerms(size_bytes=5))
     assert not blobs.exists("project-1/announced")
-    assert get(blobs, "project-1/announced").status_code == 404
+    assert get(blobs, "project-1/announced").status_code in blobs.says_missing
 
 
-def test_each_term_that_was_signed_is_held_to(blobs: BlobStore) -> None:
+def test_each_term_that_was_signed_is_held_to(checking: Announcing) -> None:
     right = UploadTerms(content_type="text/plain", size_bytes=5, sha256=hashlib.sha256(b"right").hexdigest())
-    url = blobs.presign_put("project-1/terms", right)
+    url = checking.presign_put("project-1/terms", right)
     assert put(url, b"right", "text/html") in (400, 403)
     assert put(url, b"righ", "text/plain") in (400, 403)
     assert put(url, b"wrong", "text/plain") in (400, 403)
-    assert not blobs.exists("project-1/terms")
+    assert not checking.exists("project-1/terms")
     assert put(url, b"right", "text/plain") == 200
-    assert blobs.exists("project-1/terms")
+    assert checking.exists("project-1/terms")
 
 
-def test_a_client_that_announced_no_content_type_may_send_any(blobs: BlobStore) -> None:
+def test_a_client_that_announced_no_content_type_may_send_any(blobs: Announcing) -> None:
     url = blobs.presign_put("project-1/any", UploadTerms())
     for content_type in (None, "text/plain", "image/png"):
         assert put(url, b"x", content_type) == 200
 
 
-def test_a_url_allows_its_own_method_and_path_alone(blobs: BlobStore) -> None:
-    to_put = blobs.presign_put(PATH, UploadTerms())
+def test_a_url_allows_its_own_method_and_path_alone(checking: Announcing) -> None:
+    to_put = checking.presign_put(PATH, UploadTerms())
     assert put(to_put, b"x") == 200
-    to_get = blobs.presign_get(PATH, file_name="name", content_type=None)
+    to_get = checking.presign_get(PATH, file_name="name", content_type=None)
     assert requests.get(to_put, timeout=60).status_code == 403
     assert put(to_get, b"y") == 403
     assert put(to_put.replace("data-1", "data-2"), b"y") == 403
     assert put(to_put.replace("project-1", "project-2"), b"y") == 403
     assert requests.get(to_get.replace("data-1", "terms"), timeout=60).status_code == 403
-    assert not blobs.exists("project-1/data-2")
-    assert not blobs.exists("project-2/data-1")
-    assert get(blobs, PATH).content == b"x"
+    assert not checking.exists("project-1/data-2")
+    assert not checking.exists("project-2/data-1")
+    assert get(checking, PATH).content == b"x"
 
 
-def test_what_a_browser_might_run_is_a_download(blobs: BlobStore) -> None:
+def test_what_a_browser_might_run_is_a_download(blobs: Announcing) -> None:
     assert put(blobs.presign_put(PATH, UploadTerms()), b"<script>") == 200
     for content_type in ("text/html", "image/svg+xml", "application/pdf", "text/javascript", "application/xml"):
         assert get(blobs, PATH, content_type).headers["Content-Disposition"].startswith("attachment")
@@ -167,7 +212,7 @@ def test_a_path_that_is_none_is_refused(blobs: BlobStore, data_path: str) -> Non
         blobs.complete_upload(data_path, "0" * 32, {1: "x"})
 
 
-def test_a_store_that_works_answers(blobs: BlobStore) -> None:
+def test_a_store_that_works_answers(blobs: Announcing) -> None:
     blobs.ping()
 
 
@@ -192,6 +237,13 @@ def piece(upload: PartsUpload, content: bytes, part_number: int) -> bytes:
     return content[end - upload.part_size_bytes : end]
 
 
+def id_in(upload: PartsUpload) -> str:
+    """Return the upload's id as its URLs have it."""
+    found = re.search("uploadId=([^&]+)", upload.parts[0].presigned_url or "")
+    assert found
+    return found[1]
+
+
 def send(upload: PartsUpload, part: UploadPart, content: bytes) -> str:
     """Put one part of a value and return its ETag."""
     assert part.presigned_url is not None
@@ -210,7 +262,7 @@ def send_all(upload: PartsUpload, content: bytes) -> dict[int, str]:
     return dict(zip([part.part_number for part in reversed(upload.parts)], etags, strict=True))
 
 
-def test_parts_that_come_at_once_and_in_any_order_become_the_blob_when_they_are_completed(blobs: BlobStore) -> None:
+def test_parts_that_come_at_once_and_in_any_order_become_the_blob_when_they_are_completed(blobs: Announcing) -> None:
     content = value(b"parts")
     upload = begin(blobs, "project-1/parts", content)
     assert len(upload.parts) == 3
@@ -222,7 +274,7 @@ def test_parts_that_come_at_once_and_in_any_order_become_the_blob_when_they_are_
     assert get(blobs, "project-1/parts").content == content
 
 
-def test_completing_again_succeeds_and_a_completed_upload_does_not_go_on(blobs: BlobStore) -> None:
+def test_completing_again_succeeds_and_a_completed_upload_does_not_go_on(blobs: Announcing) -> None:
     content = value(b"again", 1000)
     upload = begin(blobs, "project-1/again", content)
     etags = send_all(upload, content)
@@ -230,7 +282,7 @@ def test_completing_again_succeeds_and_a_completed_upload_does_not_go_on(blobs: 
         blobs.complete_upload("project-1/again", upload.upload_id, etags)
     with pytest.raises(NotFound):
         blobs.resume_upload("project-1/again", upload.upload_id, UploadTerms())
-    assert put(upload.parts[0].presigned_url or "", content) == 404
+    assert put(upload.parts[0].presigned_url or "", content) in blobs.says_missing
     assert get(blobs, "project-1/again").content == content
 
 
@@ -247,7 +299,7 @@ def test_an_upload_goes_on_with_the_parts_that_are_there(opener: Opener) -> None
     assert get(opener(), "project-1/resumed").content == content
 
 
-def test_a_part_that_is_sent_again_takes_the_place_of_the_one_before(blobs: BlobStore) -> None:
+def test_a_part_that_is_sent_again_takes_the_place_of_the_one_before(blobs: Announcing) -> None:
     wrong, right = value(b"wrong", 1000), value(b"right", 1000)
     upload = begin(blobs, "project-1/replaced", right)
     before = send(upload, upload.parts[0], wrong)
@@ -259,7 +311,7 @@ def test_a_part_that_is_sent_again_takes_the_place_of_the_one_before(blobs: Blob
     assert get(blobs, "project-1/replaced").content == right
 
 
-def test_two_uploads_of_the_same_blob_do_not_mix(blobs: BlobStore) -> None:
+def test_two_uploads_of_the_same_blob_do_not_mix(blobs: Announcing) -> None:
     one, two = value(b"one"), value(b"two")
     first, second = begin(blobs, "project-1/twice", one), begin(blobs, "project-1/twice", two)
     etags = send_all(first, one)
@@ -271,7 +323,7 @@ def test_two_uploads_of_the_same_blob_do_not_mix(blobs: BlobStore) -> None:
     assert get(blobs, "project-1/twice").content == two
 
 
-def test_what_is_not_all_the_parts_is_refused_and_the_upload_goes_on(blobs: BlobStore) -> None:
+def test_what_is_not_all_the_parts_is_refused_and_the_upload_goes_on(blobs: Announcing) -> None:
     content = value(b"missing")
     upload = begin(blobs, "project-1/missing", content)
     etags = {part.part_number: send(upload, part, content) for part in upload.parts[:2]}
@@ -287,7 +339,7 @@ def test_what_is_not_all_the_parts_is_refused_and_the_upload_goes_on(blobs: Blob
     assert get(blobs, "project-1/missing").content == content
 
 
-def test_a_whole_that_is_not_what_was_announced_is_no_blob_and_its_upload_is_gone(blobs: BlobStore) -> None:
+def test_a_whole_that_is_not_what_was_announced_is_no_blob_and_its_upload_is_gone(blobs: Announcing) -> None:
     announced, sent = value(b"announced", 1000), value(b"sent", 1000)
     upload = begin(blobs, "project-1/other", announced)
     etags = send_all(upload, sent)
@@ -298,17 +350,17 @@ def test_a_whole_that_is_not_what_was_announced_is_no_blob_and_its_upload_is_gon
         blobs.complete_upload("project-1/other", upload.upload_id, etags)
     with pytest.raises(NotFound):
         blobs.resume_upload("project-1/other", upload.upload_id, UploadTerms())
-    assert put(upload.parts[0].presigned_url or "", sent) == 404
+    assert put(upload.parts[0].presigned_url or "", sent) in blobs.says_missing
 
 
-def test_an_upload_whose_hash_was_not_announced_is_completed_too(blobs: BlobStore) -> None:
+def test_an_upload_whose_hash_was_not_announced_is_completed_too(blobs: Announcing) -> None:
     content = value(b"no hash")
     upload = blobs.begin_upload("project-1/unhashed", UploadTerms(size_bytes=len(content)))
     blobs.complete_upload("project-1/unhashed", upload.upload_id, send_all(upload, content))
     assert get(blobs, "project-1/unhashed").content == content
 
 
-def test_an_upload_must_say_its_size_and_keep_to_what_it_began_with(blobs: BlobStore) -> None:
+def test_an_upload_must_say_its_size_and_keep_to_what_it_began_with(blobs: Announcing) -> None:
     for size_bytes in (None, 0):
         with pytest.raises(BadRequest):
             blobs.begin_upload(PATH, UploadTerms(size_bytes=size_bytes))
@@ -327,7 +379,7 @@ def test_an_upload_that_is_none_is_not_found(blobs: BlobStore, upload_id: str) -
         blobs.complete_upload(PATH, upload_id, {1: '"x"'})
 
 
-def test_an_upload_belongs_to_its_own_path_alone(blobs: BlobStore) -> None:
+def test_an_upload_belongs_to_its_own_path_alone(blobs: Announcing) -> None:
     upload = begin(blobs, "project-1/own", b"mine")
     etags = send_all(upload, b"mine")
     for other in ("project-2/own", "project-1/other-own"):
@@ -338,19 +390,19 @@ def test_an_upload_belongs_to_its_own_path_alone(blobs: BlobStore) -> None:
         assert not blobs.exists(other)
 
 
-def test_a_parts_url_allows_this_part_of_this_length_alone(blobs: BlobStore) -> None:
+def test_a_parts_url_allows_this_part_of_this_length_alone(checking: Announcing) -> None:
     content = value(b"urls")
-    upload, other = begin(blobs, "project-1/urls", content), begin(blobs, "project-1/urls", content)
+    upload, other = begin(checking, "project-1/urls", content), begin(checking, "project-1/urls", content)
     url, last = upload.parts[0].presigned_url or "", upload.parts[2].presigned_url or ""
     assert put(last, piece(upload, content, 3)[:-1]) in (400, 403)
     assert put(last, piece(upload, content, 3) + b"x") in (400, 403)
-    assert put(last.replace(upload.upload_id, other.upload_id), piece(upload, content, 3)) == 403
-    assert put(url.replace("/parts/1", "/parts/2"), piece(upload, content, 2)) == 403
-    assert put(url.replace("/parts/1", ""), content) == 403
+    assert put(last.replace(id_in(upload), id_in(other)), piece(upload, content, 3)) == 403
+    assert put(re.sub("(/parts/|partNumber=)1", r"\g<1>2", url), piece(upload, content, 2)) == 403
+    assert put(re.sub("/parts/1|partNumber=1&", "", url), piece(upload, content, 1)) == 403
     assert put(url.replace("project-1", "project-2"), piece(upload, content, 1)) == 403
     assert requests.get(url, timeout=60).status_code in (403, 405)
     for begun in (upload, other):
-        resumed = blobs.resume_upload("project-1/urls", begun.upload_id, UploadTerms())
+        resumed = checking.resume_upload("project-1/urls", begun.upload_id, UploadTerms())
         assert [part.etag for part in resumed.parts] == [None, None, None]
 
 
@@ -361,7 +413,7 @@ def test_what_is_deleted_is_gone_and_deleting_it_again_does_nothing(opener: Open
         assert put(blobs.presign_put(path, UploadTerms()), b"x") == 200
     assert blobs.delete([*paths[:2], "project-1/never", "nowhere/never"]) == 2
     assert [opener().exists(path) for path in paths] == [False, False, True]
-    assert get(blobs, paths[0]).status_code == 404
+    assert get(blobs, paths[0]).status_code in blobs.says_missing
     assert blobs.delete(paths[:2]) == 0
     assert blobs.delete([]) == 0
 
@@ -378,8 +430,9 @@ def test_a_deleted_project_goes_in_pieces_and_no_other_with_it(opener: Opener) -
         blobs.delete_project("..", 2)
 
 
-def test_urls_of_a_value_whose_record_is_gone_take_nothing_and_give_nothing(opener: Opener) -> None:
-    blobs = opener()
+def test_urls_of_a_value_whose_record_is_gone_take_nothing_and_give_nothing(files: Opener) -> None:
+    """S3 does not ask us while bytes come: there, what came too late is swept, as the next test says."""
+    blobs = files()
     path = "project-1/forgotten"
     to_put = blobs.presign_put(path, UploadTerms())
     upload = begin(blobs, path, value(b"forgotten"))

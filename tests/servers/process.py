@@ -65,7 +65,7 @@ class ServerProcess(ABC):
         """Return what its environment has besides this process's own."""
         return {}
 
-    def prepare(self) -> None:  # noqa: B027 - most have nothing to do
+    def prepare(self) -> None:  # noqa: B027 - most need nothing
         """Do what the folder needs before the first start."""
 
     def __enter__(self) -> Any:

@@ -10,7 +10,7 @@ __all__ = ["BlobStore", "PartsUpload", "Recorded", "UploadPart", "UploadTerms"]
 Recorded: TypeAlias = Callable[[str, Sequence[str]], Mapping[str, tuple[int | None, str | None]]]
 """Tells which of a project's data ids have a record, and the size and SHA-256 in it, where it has them.
 
-What has no record was deleted, and its bytes are not kept.
+What has no record was deleted, and its bytes are not kept; or its record has not come yet, if a queue lies between.
 """
 
 
@@ -44,14 +44,19 @@ class PartsUpload:
 class BlobStore(ABC):
     """Bytes by `{projectId}/{dataId}`, written and read by clients through signed URLs.
 
-    A value is recorded before its URL is given out. Bytes that differ from the size or SHA-256 in its record are not
-    stored, whatever the URL says. Once its record is gone, no URL of it takes bytes or gives them.
+    Bytes that differ from what a URL signed are not stored. A store that sees them come holds them to their record, too:
+    it takes and gives nothing without one. A store that does not, since clients talk to S3, looks at the record where
+    it makes a URL and where it completes an upload, if the record is there by then: a queue may bring it later.
     Each method raises `BadRequest` if the data path is none.
     """
 
     @abstractmethod
     def presign_put(self, data_path: str, terms: UploadTerms) -> str:
-        """Return a URL to which one PUT within 60 minutes stores the blob. Does not block, stores nothing."""
+        """Return a URL to which one PUT within 60 minutes stores the blob; stores nothing.
+
+        May block for one look at the record. Raises `BadRequest` if that says another size or SHA-256, `Unavailable` if
+        it cannot be looked at.
+        """
 
     @abstractmethod
     def presign_get(self, data_path: str, *, file_name: str, content_type: str | None) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from xray_backend.blobs.base import BlobStore, PartsUpload, Recorded, UploadTerms
+from xray_backend.blobs.data_path import checked
 from xray_backend.blobs.folders import (
     blob_files,
     disk_errors,
@@ -27,7 +28,6 @@ from xray_backend.blobs.part_uploads import WAS_DELETED, PartUploads
 from xray_backend.blobs.part_writer import CHUNK_BYTES, Readable
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.errors import BadRequest, Conflict, NotFound, TooLarge
-from xray_backend.ids import is_valid_client_id
 
 __all__ = ["FileBlobStore", "OpenBlob"]
 
@@ -71,7 +71,7 @@ class FileBlobStore(BlobStore):
 
     def presign_put(self, data_path: str, terms: UploadTerms) -> str:
         """Return a URL for one PUT."""
-        _checked(data_path)
+        checked(data_path)
         signed = {"type": terms.content_type, "size": terms.size_bytes, "sha256": terms.sha256}
         return self._signer.sign(
             "PUT", f"/blobs/{data_path}", {name: str(value) for name, value in signed.items() if value is not None}
@@ -79,7 +79,7 @@ class FileBlobStore(BlobStore):
 
     def presign_get(self, data_path: str, *, file_name: str, content_type: str | None) -> str:
         """Return a URL that a browser opens."""
-        _checked(data_path)
+        checked(data_path)
         terms = {"name": file_name} | ({"type": content_type} if content_type is not None else {})
         return self._signer.sign("GET", f"/blobs/{data_path}", terms)
 
@@ -102,7 +102,7 @@ class FileBlobStore(BlobStore):
             raise Conflict(WAS_DELETED)
         terms = held_to(terms, recorded)
         with disk_errors():
-            self._receive(_checked(data_path), body, terms)
+            self._receive(checked(data_path), body, terms)
         if self._was_deleted_meanwhile(data_path):
             raise Conflict(WAS_DELETED)
 
@@ -123,11 +123,11 @@ class FileBlobStore(BlobStore):
 
     def begin_upload(self, data_path: str, terms: UploadTerms) -> PartsUpload:
         """Begin an upload in parts."""
-        return self._uploads.begin(_checked(data_path), terms)
+        return self._uploads.begin(checked(data_path), terms)
 
     def resume_upload(self, data_path: str, upload_id: str, terms: UploadTerms) -> PartsUpload:
         """Return the parts that are there and URLs for the rest."""
-        return self._uploads.resume(_checked(data_path), upload_id, terms)
+        return self._uploads.resume(checked(data_path), upload_id, terms)
 
     def put_part(self, data_path: str, part_number: str, arguments: Mapping[str, str], body: Readable) -> str:
         """Store the part that a signed PUT brings. Returns its ETag; raises as `PartUploads.put`."""
@@ -135,7 +135,7 @@ class FileBlobStore(BlobStore):
 
     def complete_upload(self, data_path: str, upload_id: str, etags: Mapping[int, str]) -> None:
         """Put the parts together."""
-        self._uploads.complete(_checked(data_path), upload_id, etags)
+        self._uploads.complete(checked(data_path), upload_id, etags)
         if self._was_deleted_meanwhile(data_path):
             raise NotFound(WAS_DELETED)
 
@@ -143,14 +143,14 @@ class FileBlobStore(BlobStore):
         """Remove files, and make that durable once for each project."""
         by_project: dict[str, list[str]] = {}
         for data_path in data_paths:
-            project_id, _, data_id = _checked(data_path).partition("/")
+            project_id, _, data_id = checked(data_path).partition("/")
             by_project.setdefault(project_id, []).append(data_id)
         with disk_errors():
             return sum(remove_files(self._root / project_id, names) for project_id, names in by_project.items())
 
     def delete_project(self, project_id: str, limit: int) -> tuple[int, bool]:
         """Remove files, and the folder when it is empty."""
-        _checked(f"{project_id}/x")
+        checked(f"{project_id}/x")
         with disk_errors():
             return empty_folder(self._root / project_id, limit)
 
@@ -182,7 +182,7 @@ class FileBlobStore(BlobStore):
                 raise PermissionError(_INCOMING)
 
     def _record_of(self, data_path: str) -> tuple[int | None, str | None] | None:
-        project_id, _, data_id = _checked(data_path).partition("/")
+        project_id, _, data_id = checked(data_path).partition("/")
         return self._recorded(project_id, [data_id]).get(data_id)
 
     def _was_deleted_meanwhile(self, data_path: str) -> bool:
@@ -230,7 +230,7 @@ class FileBlobStore(BlobStore):
             raise BadRequest("The body's SHA-256 is not the one that was announced.")
 
     def _open(self, data_path: str) -> IO[bytes] | None:
-        project_id, _, data_id = _checked(data_path).partition("/")
+        project_id, _, data_id = checked(data_path).partition("/")
         with disk_errors():
             try:
                 folder = open_folder(self._root / project_id)
@@ -250,10 +250,3 @@ def _remove_if_still(path: Path, since_seconds: float) -> bool:
             path.unlink()
             return True
     return False
-
-
-def _checked(data_path: str) -> str:
-    project_id, _, data_id = data_path.partition("/")
-    if not is_valid_client_id(project_id) or not is_valid_client_id(data_id):
-        raise BadRequest("A data path is {projectId}/{dataId}.")
-    return data_path

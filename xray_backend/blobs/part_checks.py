@@ -10,7 +10,7 @@ from xray_backend.blobs.part_writer import CHUNK_BYTES
 from xray_backend.blobs.upload_folder import UploadFolder
 from xray_backend.errors import BadRequest
 
-__all__ = ["check_bytes", "check_etags", "held_to"]
+__all__ = ["check_bytes", "check_etags", "held_to", "not_as_announced"]
 
 
 class _Digest(Protocol):
@@ -30,10 +30,13 @@ def held_to(terms: UploadTerms, recorded: tuple[int | None, str | None]) -> Uplo
     return replace(terms, size_bytes=announced, sha256=terms.sha256 or sha256)
 
 
-def check_etags(folder: UploadFolder, given: Mapping[int, str]) -> None:
+def not_as_announced() -> BadRequest:
+    """Return what a client is told whose upload came to nothing."""
+    return BadRequest("The whole is not what was announced: its bytes or its SHA-256 differ; upload it again.")
+
+
+def check_etags(count: int, noted: Mapping[int, str], given: Mapping[int, str]) -> None:
     """Hold what the client says of its parts against what is there. Raises `BadRequest` if they differ."""
-    count = folder.announced.plan.count
-    noted = folder.etags()
     for number in sorted(given):
         if not 1 <= number <= count:
             raise BadRequest(f"The upload has {count} parts; there is no part {number}.")
@@ -57,7 +60,7 @@ def check_bytes(folder: UploadFolder, file: IO[bytes], sha256: str | None) -> No
         right = all(_is_as_noted(folder, file, number, etag) for number, etag in sorted(folder.etags().items()))
     if not right:
         folder.remove()
-        raise BadRequest("The whole is not what was announced: its bytes or its SHA-256 differ; upload it again.")
+        raise not_as_announced()
 
 
 def _is_as_noted(folder: UploadFolder, file: IO[bytes], part_number: int, etag: str) -> bool:

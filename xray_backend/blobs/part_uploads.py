@@ -125,7 +125,7 @@ class PartUploads:
     def _complete(self, folder: UploadFolder, etags: Mapping[int, str], sha256: str | None) -> None:
         with folder.opened(alone=True) as file:
             folder.touch()
-            check_etags(folder, etags)
+            check_etags(folder.announced.plan.count, folder.etags(), etags)
             check_bytes(folder, file, sha256)
             take_name(self._root, folder.bytes_path, folder.announced.data_path)
 

@@ -1,7 +1,6 @@
 """The shapes that steps of one name had lately: to see that a step has one of them costs less than to make it anew."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from xray_backend.store.metadata_shape import Shape, hash_of, shape_of, uncounted
@@ -15,25 +14,34 @@ _NAMES: Final = 10_000
 """Ten times what a large project has; then all are forgotten, and learned again."""
 
 
-@dataclass(frozen=True)
 class _Outline:
-    """The keys of an object in their order with the types of their values: all that its shape depends on."""
+    """The keys of each object in metadata, in their order, with the types of their values: all that makes its shape."""
 
-    keys: tuple[str, ...]
-    types: tuple[type, ...]
-    inner: "tuple[tuple[str, _Outline], ...]"
-
-    @classmethod
-    def of(cls, metadata: Mapping[str, object]) -> "_Outline":
-        inner = tuple((key, cls.of(value)) for key, value in metadata.items() if isinstance(value, dict))
-        return cls(tuple(metadata), tuple(map(type, metadata.values())), inner)
+    def __init__(self, metadata: Mapping[str, Any]) -> None:
+        self._keys, self._types = _keys_and_types(metadata)
+        self._inner: list[tuple[int, str, tuple[str, ...], tuple[type, ...]]] = []
+        """Each object within: the number of its holder, its key there, and its own keys and types."""
+        holders = [metadata]
+        for number, holder in enumerate(holders):
+            for key, value in holder.items():
+                if isinstance(value, dict):
+                    self._inner.append((number, key, *_keys_and_types(value)))
+                    holders.append(value)
 
     def fits(self, metadata: Mapping[str, Any]) -> bool:
-        return (
-            tuple(metadata) == self.keys
-            and tuple(map(type, metadata.values())) == self.types
-            and all(outline.fits(metadata[key]) for key, outline in self.inner)
-        )
+        if tuple(metadata) != self._keys or tuple(map(type, metadata.values())) != self._types:
+            return False
+        holders = [metadata]
+        for number, key, keys, types in self._inner:
+            held = holders[number][key]  # a dict, since the types of its holder fit
+            if tuple(held) != keys or tuple(map(type, held.values())) != types:
+                return False
+            holders.append(held)
+        return True
+
+
+def _keys_and_types(held: Mapping[str, object]) -> tuple[tuple[str, ...], tuple[type, ...]]:
+    return tuple(held), tuple(map(type, held.values()))
 
 
 class RecentShapes:
@@ -61,5 +69,5 @@ class RecentShapes:
             return schema_hash, shape
         if len(self._recent) >= _NAMES:
             self._recent = {}
-        self._recent[step_name] = ((_Outline.of(metadata), schema_hash, shape), *recent)[:_SHAPES_OF_A_NAME]
+        self._recent[step_name] = ((_Outline(metadata), schema_hash, shape), *recent)[:_SHAPES_OF_A_NAME]
         return schema_hash, shape

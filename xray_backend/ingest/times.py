@@ -23,6 +23,6 @@ def to_ms(time: Time) -> float:
 
 def is_storable(time: Time) -> bool:
     """Tell whether a time has an offset and lies between 1970 and 9999."""
-    if isinstance(time, datetime) and time.tzinfo is None:
-        return False
-    return 0 <= to_ms(time) <= LAST_MS
+    if isinstance(time, datetime):
+        return time.tzinfo is not None and 0 <= to_ms(time) <= LAST_MS
+    return 0 <= time <= LAST_MS

@@ -110,6 +110,7 @@ def rows_left(server: Server, person: Person, kills: int) -> list[int]:
 
 def test_a_deletion_goes_on_after_each_kill_and_takes_nothing_of_what_is_recorded_meanwhile(tmp_path: Path) -> None:
     urls, interrupted, port = [], 0, 0
+    told: list[str] = []
     recorders: Recorders | None = None
     for kill in range(KILLS):
         with Server(tmp_path, port=port) as server:
@@ -122,6 +123,7 @@ def test_a_deletion_goes_on_after_each_kill_and_takes_nothing_of_what_is_recorde
             for deleted in range(kill + 1):
                 assert_nothing_seen(person, f"doomed-{deleted}")
             server.kill()
+            told.append(server.output)
             interrupted += any(rows_left(server, person, kill + 1))
     assert interrupted > 0
     assert recorders is not None
@@ -137,7 +139,7 @@ def test_a_deletion_goes_on_after_each_kill_and_takes_nothing_of_what_is_recorde
         recorders.stop()
         assert set(recorders.acknowledged) <= seen_ids(person, {"traceId": "kept"})
         assert len(recorders.acknowledged) > 50
-        assert recorders.refused == []
+        assert recorders.refused == [], "".join([*told, server.output])
         assert not any(rows_left(server, person, KILLS))
 
 

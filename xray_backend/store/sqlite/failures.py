@@ -17,6 +17,7 @@ _BUSY: Final = "The database is busy with another process; try again."
 _SENTENCES: Final = (
     ("locked", _BUSY),
     ("busy", _BUSY),
+    ("locking protocol", _BUSY),  # others opened or recovered the log at the same moment, again and again
     ("full", "The server's disk is full; nothing was stored. Try again when there is room."),
     ("readonly", "The server's database is read-only, so nothing can be stored now."),
     ("unable to open", "The server's database file cannot be opened."),

@@ -1,0 +1,86 @@
+"""What the real servers are run from, fetched once into `.servers` by the ordinary clients of their registries.
+
+`python -m tests.servers.fetched` fetches all of it.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.servers.process import ServerFailed
+
+__all__ = ["jars", "minio_program"]
+
+HERE = Path(__file__).parent
+CACHE = HERE.parents[1] / ".servers"
+MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
+FETCH_SECONDS = 15 * 60  # MinIO is compiled, which takes two minutes on two cores that have nothing else to do
+
+
+def jars(name: str) -> Path:
+    """Return the folder of the Java archives that the `pom.xml` of this name lists. Raises `ServerFailed`."""
+    pom = HERE / name / "pom.xml"
+    version = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
+
+    def fetch(folder: Path) -> None:
+        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
+        _run(["mvn", "--quiet", "--batch-mode", "--file", str(pom), *goal])
+
+    return _fetched(f"{name}-{version}", fetch)
+
+
+def minio_program() -> Path:
+    """Return the MinIO server. Raises `ServerFailed` if it can be neither found nor made."""
+
+    def fetch(folder: Path) -> None:
+        _run(["go", "install", MINIO], GOBIN=str(folder))
+
+    return _fetched(MINIO.rpartition("/")[2].replace("@", "-"), fetch) / "minio"
+
+
+def _fetched(name: str, fetch: Callable[[Path], None]) -> Path:
+    """Return the folder of this name, made whole or not at all."""
+    place = CACHE / name
+    with _locked():
+        if not place.is_dir():
+            half = CACHE / f"{name}.part"
+            shutil.rmtree(half, ignore_errors=True)
+            half.mkdir()
+            fetch(half)
+            half.rename(place)
+    return place
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """Keep other programs from fetching the same meanwhile."""
+    CACHE.mkdir(exist_ok=True)
+    with open(CACHE / "lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _run(command: list[str], **variables: str) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=FETCH_SECONDS,
+        )
+    except FileNotFoundError:
+        raise ServerFailed(f"`{command[0]}` is not installed, and the real servers are fetched with it.") from None
+    if done.returncode:
+        raise ServerFailed(f"`{' '.join(command)}` failed with status {done.returncode}:\n{done.stdout}")
+
+
+if __name__ == "__main__":
+    for place in (jars("kafka"), jars("mongodb"), minio_program()):
+        print(place)
