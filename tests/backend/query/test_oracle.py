@@ -1,4 +1,4 @@
-"""Both stores, SQLite with its index and without, and the matcher find what SecantusDB finds and `reference.py` says."""
+"""Both stores, the index and the matcher find what SecantusDB finds and `reference.py` says."""
 
 import os
 from functools import partial
