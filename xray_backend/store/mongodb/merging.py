@@ -12,6 +12,7 @@ from pymongo import ReplaceOne
 from xray_backend.store.mongodb.connection import Database, Fields
 from xray_backend.store.mongodb.dates import ms_of
 from xray_backend.store.mongodb.documents import Trace
+from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.mongodb.inserting import insert_new
 from xray_backend.store.mongodb.stored import encoded, trace_object_id
 from xray_backend.store.records import TraceEvent
@@ -89,7 +90,7 @@ def _find(
     database: Database, keys: Mapping[ObjectId, object], projection: Mapping[str, bool]
 ) -> dict[ObjectId, Fields]:
     with database.translated():
-        found = database.collection(Trace).find({"_id": {"$in": list(keys)}}, projection)
+        found = exact(database, Trace).find({"_id": {"$in": list(keys)}}, projection)
         return {each["_id"]: each for each in found}
 
 

@@ -20,6 +20,7 @@ from xray_backend.store.metadata_shape import Shape, is_cut, merge_into
 from xray_backend.store.mongodb.connection import Database, Fields
 from xray_backend.store.mongodb.dates import ms_of
 from xray_backend.store.mongodb.documents import MergedSchemas, MetadataSchema
+from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.mongodb.inserting import insert_new
 from xray_backend.store.mongodb.stored import encoded, object_id
 from xray_backend.store.mongodb.visible import visible
@@ -68,7 +69,7 @@ def _merge_in(
     key = object_id("shapes", project_id, step_name)
     while True:
         with database.translated():
-            found = database.collection(MergedSchemas).find_one({"_id": key})
+            found = exact(database, MergedSchemas).find_one({"_id": key})
         known = set() if found is None else set(found["keys"])
         room = SHAPES_PER_STEP_NAME - len(known)
         added = [each for each in sightings if each not in known][:room]
