@@ -52,7 +52,7 @@ def _key(project_id: str, sighting: SchemaSighting) -> ObjectId:
 def _without_known(database: Database, sightings: Mapping[ObjectId, SchemaSighting]) -> dict[ObjectId, SchemaSighting]:
     """Note of those that are known that they were seen again, and return the others."""
     with database.translated():
-        shapes = database.collection(MetadataSchema)
+        shapes = exact(database, MetadataSchema)
         known = {found["_id"] for found in shapes.find({"_id": {"$in": list(sightings)}}, {"_id": True})}
         seen = [
             UpdateOne({"_id": key}, {"$max": {"lastSeenAt": DatetimeMS(sightings[key].seen_at_ms)}}) for key in known
