@@ -5,6 +5,9 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from mongoengine import Document
 from pymongo.errors import DuplicateKeyError
 
 from xray_backend.ids import new_object_id
@@ -21,14 +24,17 @@ from xray_backend.store.mongodb.dates import date_of, ms_of
 from xray_backend.store.mongodb.documents import RECORDED_DOCUMENTS, Data, Step, Trace
 from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.mongodb.expiring import is_still_old, old_trace
+from xray_backend.store.mongodb.stored import data_object_id, trace_object_id
+from xray_backend.store.mongodb.stored_traces import stored_traces
 from xray_backend.store.mongodb.tombstones import look_again, tombstone_id
 from xray_backend.store.mongodb.visible import visible
 
 __all__ = ["Deleting"]
 
-_OF_A_TRACE: Final = (Data, Step, Trace)
 _OF_A_PROJECT: Final = (*RECORDED_DOCUMENTS, DeletedTraceDocument)
 """All that belongs to a project and may be much; its members and keys are few, and go at once."""
+
+_AS_IT_IS: Final = CodecOptions(document_class=RawBSONDocument)
 
 _HIDDEN_MS: Final = 15 * 60 * 1000
 """How long a trace stays hidden after it was deleted, before one last look for its rows: a writer may have looked for a
@@ -53,7 +59,10 @@ class Deleting:
         with self._database.translated():
             if self._stays_deleted(project_id, trace_id, now):
                 return False
-            if visible(self._database, project_id) is None or not any(self._has(each, mine) for each in _OF_A_TRACE):
+            if visible(self._database, project_id) is None:
+                return False
+            is_stored = stored_traces(self._database, project_id, [trace_id])
+            if not is_stored and not self._has(Data, mine) and not self._has(Step, mine):
                 return False
             tombstone = DeletedTraceDocument(
                 tombstone_id=tombstone_id(project_id, trace_id),
@@ -104,7 +113,7 @@ class Deleting:
             return {}
         with self._database.translated():
             found = exact(self._database, Data).find(
-                {**condition, "dataId": {"$in": list(data_ids)}}, {"dataId": True, "sizeBytes": True, "sha256": True}
+                {**condition, **_of_data(project_id, data_ids)}, {"dataId": True, "sizeBytes": True, "sha256": True}
             )
             return {record["dataId"]: (record.get("sizeBytes"), record.get("sha256")) for record in found}
 
@@ -166,7 +175,7 @@ class Deleting:
     def _remove_of_trace(self, tombstone: Mapping[str, Any], data_ids: Sequence[str], limit: int) -> PieceRemoval:
         """Remove the data records whose blobs are gone, then steps, and last the trace, which the rest expires with."""
         data, steps = _doomed(Data, tombstone), _doomed(Step, tombstone)
-        removed = exact(self._database, Data).delete_many({**data, "dataId": {"$in": list(data_ids)}})
+        removed = exact(self._database, Data).delete_many({**data, **_of_data(tombstone["projectId"], data_ids)})
         rows = removed.deleted_count
         rows += self._remove_some(Step, steps, limit - rows)
         if rows >= limit or self._has(Data, data) or self._has(Step, steps):
@@ -175,14 +184,14 @@ class Deleting:
 
     def _remove_last(self, tombstone: Mapping[str, Any]) -> int:
         """Remove the trace itself, unless it lives; whoever writes to it meanwhile writes its steps before."""
-        trace = None
+        traces = exact(self._database, Trace).with_options(codec_options=_AS_IT_IS)
         if not self._lives(tombstone):
-            trace = exact(self._database, Trace).find_one_and_delete(_doomed(Trace, tombstone))
+            trace = traces.find_one_and_delete(_doomed(Trace, tombstone))
             if trace is None or not self._lives(tombstone):
                 self._settle(DeletedTraceDocument, tombstone)
                 return int(trace is not None)
             with suppress(DuplicateKeyError):  # the writer made it anew
-                exact(self._database, Trace).insert_one(trace)
+                traces.insert_one(trace)
         self._take_away(tombstone)
         return 0
 
@@ -200,14 +209,14 @@ class Deleting:
         self._settle(DeletedProjectDocument, tombstone)
         return PieceRemoval(rows, done=True)
 
-    def _remove_some(self, document: type[Any], asked: Mapping[str, Any], limit: int) -> int:
+    def _remove_some(self, document: type[Document], asked: Mapping[str, Any], limit: int) -> int:
         if limit <= 0:
             return 0
         collection = exact(self._database, document)
         found = [each["_id"] for each in collection.find(asked, {"_id": True}).limit(limit)]
         return collection.delete_many({**asked, "_id": {"$in": found}}).deleted_count if found else 0
 
-    def _settle(self, document: type[Any], tombstone: Mapping[str, Any]) -> None:
+    def _settle(self, document: type[Document], tombstone: Mapping[str, Any]) -> None:
         """Note that nothing is left, unless a writer came since the tombstone was read."""
         collection = exact(self._database, document)
         asked = {"_id": tombstone["_id"], "revision": tombstone["revision"]}
@@ -219,15 +228,21 @@ class Deleting:
         else:
             collection.update_one(asked, {"$unset": {"lookAt": True}})
 
-    def _has(self, document: type[Any], asked: Mapping[str, Any]) -> bool:
+    def _has(self, document: type[Document], asked: Mapping[str, Any]) -> bool:
         return exact(self._database, document).find_one(asked, {"_id": True}) is not None
 
 
-def _doomed(document: type[Any], tombstone: Mapping[str, Any]) -> dict[str, Any]:
+def _of_data(project_id: str, data_ids: Sequence[str]) -> dict[str, Any]:
+    return {"_id": {"$in": [data_object_id(project_id, data_id) for data_id in data_ids]}}
+
+
+def _doomed(document: type[Document], tombstone: Mapping[str, Any]) -> dict[str, Any]:
     """Return which of a trace's documents go: of one that expired, none that makes it live again."""
-    mine = {"projectId": tombstone["projectId"], "traceId": tombstone["traceId"]}
-    if "olderThan" not in tombstone or document is Data:  # a value is as old as its trace
+    project_id, trace_id = tombstone["projectId"], tombstone["traceId"]
+    horizon = tombstone.get("olderThan")
+    if document is Trace:
+        return {"_id": trace_object_id(project_id, trace_id), **({} if horizon is None else old_trace(horizon))}
+    mine = {"projectId": project_id, "traceId": trace_id}
+    if horizon is None or document is Data:  # a value is as old as its trace
         return mine
-    if document is Step:
-        return {**mine, "timestamp": {"$lt": tombstone["olderThan"]}}
-    return {**mine, **old_trace(tombstone["olderThan"])}
+    return {**mine, "timestamp": {"$lt": horizon}}

@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import groupby, islice
 from typing import Any, Final
 
+from mongoengine import Document
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
@@ -15,6 +16,8 @@ from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of
 from xray_backend.store.mongodb.documents import Data, Step, Trace
 from xray_backend.store.mongodb.exact import exact
+from xray_backend.store.mongodb.stored import trace_object_id
+from xray_backend.store.mongodb.stored_traces import stored_traces
 from xray_backend.store.mongodb.tombstones import tombstone_id
 from xray_backend.store.mongodb.visible import visible
 
@@ -33,11 +36,12 @@ def is_still_old(database: Database, tombstone: Mapping[str, Any]) -> bool:
     """Tell whether nothing young came to a trace that expires, before or after its tombstone was written."""
     horizon = tombstone["olderThan"]
     mine = {"projectId": tombstone["projectId"], "traceId": tombstone["traceId"]}
+    trace = {"_id": trace_object_id(tombstone["projectId"], tombstone["traceId"])}
     with database.translated():
         if exact(database, Step).find_one({**mine, "timestamp": {"$gte": horizon}}, {"_id": True}):
             return False
-        if exact(database, Trace).find_one(mine, {"_id": True}):
-            return exact(database, Trace).find_one({**mine, **old_trace(horizon)}, {"_id": True}) is not None
+        if exact(database, Trace).find_one(trace, {"_id": True}):
+            return exact(database, Trace).find_one({**trace, **old_trace(horizon)}, {"_id": True}) is not None
         return exact(database, Data).find_one({**mine, "storedAt": {"$gte": horizon}}, {"_id": True}) is None
 
 
@@ -105,12 +109,12 @@ class Expiring:
         in_order = (record["traceId"] for record in stored.sort("traceId", ASCENDING))
         traces = (trace_id for trace_id, _ in groupby(in_order))
         while some := list(islice(traces, _TRACES_AT_A_TIME)):
-            known = self._among(Trace, condition, some, {})
+            known = stored_traces(self._database, condition["projectId"], some)
             known |= self._among(Data, condition, some, {"storedAt": {"$gte": horizon}})
             yield from (trace_id for trace_id in some if trace_id not in known)
 
     def _among(
-        self, document: type[Any], condition: dict[str, Any], asked: Iterable[str], further: dict[str, Any]
+        self, document: type[Document], condition: dict[str, Any], asked: Iterable[str], further: dict[str, Any]
     ) -> set[str]:
         """Return those of the traces that have a document like this."""
         which = {"projectId": condition["projectId"], "traceId": {"$in": list(asked)}, **further}

@@ -36,8 +36,9 @@ class Recording:
         """
         now = self._clock()
         kept = without_deleted(self._database, batch, now)
-        merge_traces(self._database, kept.project_id, events_by_trace(kept))
         stored = self._write_steps(kept) + self._write_data(kept, now)
+        # After the steps: a trace that expires at this moment is kept for a young step that is there, or is made anew.
+        merge_traces(self._database, kept.project_id, events_by_trace(kept))
         left_out = store_shapes(self._database, kept.project_id, kept.schemas)
         take_back(self._database, kept, now)
         return WriteResult(

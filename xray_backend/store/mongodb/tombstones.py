@@ -12,8 +12,8 @@ from xray_backend.store.mongodb.account_documents import (
 )
 from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of
-from xray_backend.store.mongodb.documents import Trace
 from xray_backend.store.mongodb.exact import exact
+from xray_backend.store.mongodb.stored_traces import stored_traces
 from xray_backend.store.records import EventBatch
 
 __all__ = ["look_again", "take_back", "tombstone_id", "without_deleted"]
@@ -75,9 +75,6 @@ def _expired(database: Database, batch: EventBatch, now_ms: int) -> set[str]:
     """
     with database.translated():
         found = exact(database, ProjectDocument).find_one({"_id": batch.project_id}, {"retentionDays": True}) or {}
-        days = found.get("retentionDays")
-        old = set() if days is None else traces_older_than(batch, now_ms - days * DAY_MS)
-        if not old:
-            return old
-        asked = {"projectId": batch.project_id, "traceId": {"$in": list(old)}}
-        return old - {trace["traceId"] for trace in exact(database, Trace).find(asked, {"traceId": True})}
+    days = found.get("retentionDays")
+    old = set() if days is None else traces_older_than(batch, now_ms - days * DAY_MS)
+    return old - stored_traces(database, batch.project_id, old) if old else old
