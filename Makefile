@@ -26,6 +26,7 @@ test-nightly: $(INSTALLED)
 	XRAY_ORACLE_CASES=100000 XRAY_PATTERN_CASES=100000 $(BIN)/python -m pytest tests/backend/query
 	XRAY_CRASH_KILLS=500 $(BIN)/python -m pytest tests/crash
 	XRAY_DELETION_KILLS=100 $(BIN)/python -m pytest tests/backend/process/test_deletion.py --timeout 7200
+	XRAY_DELETION_ROUNDS=2000 XRAY_MONGODB_EXAMPLES=5000 $(BIN)/python -m pytest tests/backend/store/mongodb --timeout 7200
 	XRAY_COMMAND_KILLS=100 $(BIN)/python -m pytest tests/backend/process/test_commands_killed.py --timeout 7200
 	XRAY_SERVER_KILLS=100 XRAY_DOCUMENT_EXAMPLES=2000 $(BIN)/python -m pytest tests/server_faults
 	XRAY_SCHEMA_EXAMPLES=5000 $(BIN)/python -m pytest tests/contract/test_schemas.py --timeout 3600

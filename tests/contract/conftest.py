@@ -1,7 +1,6 @@
 """The store, or the blob store, under test: each suite runs on every one of them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -20,17 +19,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=STORES)
-def opener(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Opener]:
+def opener(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Opener]:
     """Opens the same store as often as it is called."""
     opened: list[Store] = []
+    with STORES[request.param](request, clock) as open_one:
 
-    def open_store() -> Store:
-        opened.append(STORES[request.param](tmp_path / "store.db", clock=clock))
-        return opened[-1]
+        def open_store() -> Store:
+            opened.append(open_one())
+            return opened[-1]
 
-    yield open_store
-    for store in opened:
-        store.close()
+        yield open_store
+        for store in opened:
+            store.close()
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ class Oracle:
         # It goes on logging, and must not have to wait for a reader.
         self._drain = threading.Thread(target=self._process.stderr.read)
         self._drain.start()
-        self._client = MongoClient(f"mongodb://{address[1]}/?directConnection=true")
+        self.url = f"mongodb://{address[1]}/?directConnection=true"
+        self._client = MongoClient(self.url)
         return self
 
     def __exit__(self, *exception):

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
+from xray_backend.store.batch_traces import DAY_MS
 from xray_backend.store.sqlite.deleting import hide_trace
 from xray_backend.store.sqlite.readers import Readers
-from xray_backend.store.sqlite.tombstones import DAY_MS
 from xray_backend.store.sqlite.writer import Writer
 
 __all__ = ["Expiring"]

@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from xray_backend.errors import ConfigurationError
+from xray_backend.store.merged_shape import MergedShape
 from xray_backend.store.sqlite.connection import open_connection
 from xray_backend.store.sqlite.layout import MIGRATIONS
-from xray_backend.store.sqlite.merged_shape import MergedShape
 
 __all__ = ["migrate"]
 

@@ -2,7 +2,7 @@
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,12 +10,12 @@ import msgspec
 
 from xray_backend.clock import iso
 from xray_backend.ids import new_object_id
+from xray_backend.store.batch_traces import count_events, events_by_trace
 from xray_backend.store.records import DataRecord, EventBatch, SchemaSighting, StepRecord, TraceEvent, WriteResult
 from xray_backend.store.sqlite.merging import merge_traces
 from xray_backend.store.sqlite.schemas import store_shapes
-from xray_backend.store.sqlite.tombstones import count_events, without_deleted
+from xray_backend.store.sqlite.tombstones import without_deleted
 from xray_backend.store.sqlite.writer import Writer
-from xray_backend.store.trace_state import seen_at
 
 __all__ = ["Recording"]
 
@@ -100,7 +100,7 @@ def _rows(batch: EventBatch, now_ms: int) -> _Rows:
     project = batch.project_id
     return _Rows(
         project,
-        _by_trace(batch.traces, batch.steps),
+        events_by_trace(batch),
         [_step_row(project, step) for step in batch.steps],
         [_data_row(project, record, now_ms) for record in batch.data],
         batch.schemas,
@@ -123,21 +123,6 @@ def _with_object_id(document: str, object_id: str) -> str:
 
 def _insert(connection: sqlite3.Connection, sql: str, rows: list[tuple[object, ...]]) -> int:
     return connection.executemany(sql, rows).rowcount if rows else 0
-
-
-def _by_trace(events: Iterable[TraceEvent], steps: Iterable[StepRecord]) -> dict[str, list[TraceEvent]]:
-    """Group by trace, in one fixed order of traces; of all steps of a trace only the earliest tells it anything."""
-    groups: dict[str, list[TraceEvent]] = {}
-    for event in events:
-        groups.setdefault(event.trace_id, []).append(event)
-    earliest: dict[str, float] = {}
-    for step in steps:
-        known = earliest.get(step.trace_id)
-        if known is None or step.timestamp_ms < known:
-            earliest[step.trace_id] = step.timestamp_ms
-    for trace_id, time_ms in earliest.items():
-        groups.setdefault(trace_id, []).append(seen_at(trace_id, time_ms))
-    return groups
 
 
 def _step_row(project_id: str, step: StepRecord) -> tuple[object, ...]:

@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 
 from xray_backend.ids import new_object_id
+from xray_backend.store.merged_shape import MergedShape
 from xray_backend.store.metadata_shape import Shape, is_cut, merge_into
 from xray_backend.store.records import SHAPES_PER_STEP_NAME, Json, MergedSchema, SchemaSighting
-from xray_backend.store.sqlite.merged_shape import MergedShape
 from xray_backend.store.sqlite.readers import Readers
 from xray_backend.store.sqlite.visible import visible
 

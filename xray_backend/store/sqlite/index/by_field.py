@@ -10,11 +10,11 @@ import msgspec
 
 from xray_backend.query.cursor import FieldPosition
 from xray_backend.query.sort import Sort
+from xray_backend.store.places import Place, place_of, value_at
 from xray_backend.store.records import Page
 from xray_backend.store.sqlite.index.finder import Finder
 from xray_backend.store.sqlite.index.order import Order
 from xray_backend.store.sqlite.index.ordered_block import Group, OrderedBlock
-from xray_backend.store.sqlite.index.places import Place, place_of, value_at
 
 __all__ = ["page_by_field"]
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType
 from typing import Any, Final, TypeAlias
 
+from xray_backend.store.kinds import LONGEST_TEXT, MARK, Kind, is_kept_key, text_key
 from xray_backend.store.sqlite.index.chunk import Key
-from xray_backend.store.sqlite.index.kinds import LONGEST_TEXT, MARK, Kind, is_kept_key, text_key
 
 __all__ = ["Columns", "Postings"]
 

@@ -8,11 +8,11 @@ from functools import cached_property, reduce
 from operator import or_
 from typing import Final, NamedTuple
 
+from xray_backend.store.kinds import MARK, Kind, is_cut
 from xray_backend.store.records import Collection
 from xray_backend.store.sqlite.index.bits import all_bits, bits_of, from_bitmap, numbers
 from xray_backend.store.sqlite.index.block import OID_BYTES
 from xray_backend.store.sqlite.index.chunk import Chunk, Key
-from xray_backend.store.sqlite.index.kinds import MARK, Kind, is_cut
 from xray_backend.store.sqlite.readers import Snapshot
 
 __all__ = ["BlockRow", "IndexedBlock", "Span", "gone_of", "rows_of"]

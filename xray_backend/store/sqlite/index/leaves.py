@@ -10,10 +10,10 @@ from typing import Final, Literal
 from xray_backend.query.regex.pattern import compile_pattern, literal_prefix
 from xray_backend.query.sort import TIME_FIELD
 from xray_backend.query.tree import Compare, Date, Exists, In, Path, Regex, Size, Type, TypeName, Value
+from xray_backend.store.kinds import KIND_OF, LONGEST_TEXT, Kind, is_cut, is_kept_key, text_key
 from xray_backend.store.records import Collection
 from xray_backend.store.sqlite.index.bounds import Bounds, exactly, perhaps
 from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, Span
-from xray_backend.store.sqlite.index.kinds import KIND_OF, LONGEST_TEXT, Kind, is_cut, is_kept_key, text_key
 
 __all__ = ["Leaves"]
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from xray_backend.query.cursor import FieldPosition
 from xray_backend.query.sort import Sort
-from xray_backend.store.sqlite.index.places import Place, place_at
+from xray_backend.store.places import Place, place_at
 
 __all__ = ["Order"]
 

@@ -10,13 +10,13 @@ from typing import Final
 import msgspec
 
 from xray_backend.query.cursor import FieldPosition
+from xray_backend.store.kinds import LONGEST_TEXT, MARK, ORDERED, Kind, is_cut
+from xray_backend.store.places import Place, place_of
 from xray_backend.store.sqlite.index.bits import bits_of, rising, to_bitmap
 from xray_backend.store.sqlite.index.chunk import Key
 from xray_backend.store.sqlite.index.finder import Finder
 from xray_backend.store.sqlite.index.indexed_block import IndexedBlock, Span
-from xray_backend.store.sqlite.index.kinds import LONGEST_TEXT, MARK, ORDERED, Kind, is_cut
 from xray_backend.store.sqlite.index.order import Order
-from xray_backend.store.sqlite.index.places import Place, place_of
 
 __all__ = ["Group", "OrderedBlock"]
 

@@ -10,7 +10,7 @@ import msgspec
 from xray_backend.clock import whole_ms
 from xray_backend.query.tree import Path
 from xray_backend.query.values import compare
-from xray_backend.store.sqlite.index.kinds import KIND_OF, MARK, Kind
+from xray_backend.store.kinds import KIND_OF, MARK, Kind
 
 __all__ = ["Place", "place_at", "place_of", "value_at"]
 
