@@ -12,6 +12,7 @@ ApiError                       500  never raised itself
 └── Unavailable                503  a store or the queue is away, or a query took too long; with Retry-After
 ConfigurationError             the program does not start
 CommandError                   a command cannot do what it was asked for
+Unstorable                     a batch holds something that the store can never keep
 """
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "Unavailable",
+    "Unstorable",
     "UnsupportedMedia",
 ]
 
@@ -102,3 +104,7 @@ class ConfigurationError(Exception):
 
 class CommandError(Exception):
     """A command cannot do what it was asked for; the message says why."""
+
+
+class Unstorable(Exception):
+    """A batch holds something that the store can never keep, so that trying again is of no use."""

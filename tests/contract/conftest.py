@@ -1,13 +1,16 @@
-"""The store under test: each suite runs on every one of them."""
+"""The store, or the blob store, under test: each suite runs on every one of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.contract.blob_stores import files, s3
 from tests.contract.stores import STORES, Clock, Opener
 from xray_backend.clock import now_ms
 from xray_backend.store.base import Store
+
+__all__ = ["clock", "files", "opener", "s3", "store"]
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ class PartsUpload:
 class BlobStore(ABC):
     """Bytes by `{projectId}/{dataId}`, written and read by clients through signed URLs.
 
-    Bytes that differ from what a URL signed are not stored. A store that sees them come holds them to their record, too:
+    Bytes that differ from what a URL signed are not stored. A store that sees them come holds them to their record too:
     it takes and gives nothing without one. A store that does not, since clients talk to S3, looks at the record where
     it makes a URL and where it completes an upload, if the record is there by then: a queue may bring it later.
     Each method raises `BadRequest` if the data path is none.

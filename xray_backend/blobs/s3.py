@@ -74,9 +74,7 @@ class S3BlobStore(BlobStore):
         checked(f"{project_id}/x")
         found, are_all = self._bucket.first(self._bucket.url.key(f"{project_id}/"), limit)
         self._bucket.delete([stored.key for stored in found])
-        if are_all:
-            self._abandoned.uploads_of(project_id)
-        return len(found), are_all
+        return len(found), are_all and self._abandoned.uploads_of(project_id, limit)
 
     def exists(self, data_path: str) -> bool:
         """Ask for the object's headers."""

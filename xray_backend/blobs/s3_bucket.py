@@ -13,7 +13,7 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from xray_backend.blobs.s3_url import S3Url
+from xray_backend.blobs.s3_url import Addressing, S3Url
 from xray_backend.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ __all__ = ["MISSING", "S3Bucket", "Stored", "code_of", "s3_errors"]
 PAGE_KEYS: Final = 1000  # S3's number, for listing as for deleting
 RETRY_AFTER_SECONDS: Final = 5  # a server that is started again is there by then
 CONNECT_SECONDS: Final = 3  # within one data centre it is milliseconds; a lost packet is sent again after one second
-READ_SECONDS: Final = 10  # the longest that S3 is silent while it works, putting 10,000 parts together included
-ATTEMPTS: Final = 3  # botocore's own number; whoever asked repeats it later
+READ_SECONDS: Final = 10  # of silence; what takes S3 longer, as joining many parts, it interrupts with blanks
+ATTEMPTS: Final = 2  # so that we answer within the 30 seconds that an SDK waits; it asks again by itself
 CONNECTIONS: Final = 32  # twice the threads of a server, since the client for deleting looks for several keys at once
 LOOKING_THREADS: Final = 8
 MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -195,10 +195,17 @@ def _make_client(session: Session, url: S3Url, endpoint: str | None) -> "S3Clien
         read_timeout=READ_SECONDS,
         retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         max_pool_connections=CONNECTIONS,
-        s3={"addressing_style": url.addressing},
+        s3={"addressing_style": _addressing(url)},
         # Not every S3 knows the checksums that newer clients add by themselves.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
     region = url.region or session.region_name or "us-east-1"  # what S3 itself takes for none
     return session.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+
+
+def _addressing(url: S3Url) -> Addressing:
+    """Return what is meant by `auto` at Amazon: boto3 would sign for a host that sends clients on to the region's."""
+    if url.addressing == "auto" and url.endpoint is None and "." not in url.bucket:
+        return "virtual"
+    return url.addressing

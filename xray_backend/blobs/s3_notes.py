@@ -70,9 +70,13 @@ class Notes:
         self._bucket.delete([self.bytes_key(note.data_path, note.upload_id)])
         self._bucket.delete([self._key(note.data_path, note.upload_id)])
 
-    def pages(self, project_id: str = "") -> Iterator[list[Stored]]:
-        """Return notes and bytes, of one project or of all, a page at a time."""
-        return self._bucket.pages(self._bucket.url.key(UPLOADS + (f"{project_id}/" if project_id else "")))
+    def pages(self) -> Iterator[list[Stored]]:
+        """Return all notes and bytes, a page at a time."""
+        return self._bucket.pages(self._bucket.url.key(UPLOADS))
+
+    def first_of(self, project_id: str, limit: int) -> tuple[list[Stored], bool]:
+        """Return the first notes and bytes of a project, and whether these are all."""
+        return self._bucket.first(self._bucket.url.key(f"{UPLOADS}{project_id}/"), limit)
 
     def _key(self, data_path: str, upload_id: str) -> str:
         return self._bucket.url.key(f"{UPLOADS}{data_path}/{upload_id}/{_NOTE}")

@@ -27,13 +27,14 @@ class S3Sweep:
             for stored in page:
                 if stored.changed_at_seconds < still_since_seconds:
                     yield self._upload(stored, still_since_seconds)
-        yield self._unnoted(still_since_seconds)
+        yield from self._unnoted(still_since_seconds)
 
-    def uploads_of(self, project_id: str) -> None:
-        """Remove all uploads of a project."""
-        for page in self._notes.pages(project_id):
-            for stored in page:
-                self._remove(stored, self._notes.beside(stored.key))
+    def uploads_of(self, project_id: str, limit: int) -> bool:
+        """Remove uploads of a project until `limit` objects are gone; tell whether these were all."""
+        found, are_all = self._notes.first_of(project_id, limit)
+        for stored in found:
+            self._remove(stored, self._notes.beside(stored.key))
+        return are_all
 
     def blobs(self, still_since_seconds: float) -> Iterator[int]:
         """Remove the blobs that were there then already and have no record; yield how many went, page by page."""
@@ -62,16 +63,14 @@ class S3Sweep:
         self._notes.forget(note)
         return 1
 
-    def _unnoted(self, still_since_seconds: float) -> int:
+    def _unnoted(self, still_since_seconds: float) -> Iterator[int]:
         """Give up what S3 keeps and no note tells of: a server ended between the two, or while it copied."""
-        removed = 0
         for upload in self._parts.unfinished():
             is_old = upload.begun_at_seconds < still_since_seconds
             is_noted = upload.key.startswith(self._bucket.url.key(UPLOADS)) and self._notes.beside(upload.key)
             if is_old and not is_noted:
                 self._parts.abort(upload.key, upload.s3_upload_id)
-                removed += 1
-        return removed
+                yield 1
 
     def _without_record(self, stored: list[Stored]) -> list[str]:
         """Return the keys of those that could be blobs and that no record names; a listing is in order of project."""

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from xray_backend.errors import ConfigurationError
 
-__all__ = ["S3Url", "parse_s3_url"]
+__all__ = ["Addressing", "S3Url", "parse_s3_url"]
 
 Addressing: TypeAlias = Literal["auto", "path", "virtual"]
 

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
 import requests
 
 from tests.backend.blobs.bucket import Bucket
+from tests.servers.minio import Minio
 from tests.servers.process import HOST, free_port
 from xray_backend.blobs.base import PartsUpload, UploadTerms
 from xray_backend.blobs.s3 import S3BlobStore
@@ -228,3 +230,65 @@ def test_a_bucket_that_is_not_there_and_a_store_that_is_away_are_said_without_a_
     assert ["404" in caplog.messages[0], "EndpointConnectionError" in caplog.messages[1]] == [True, True]
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in caplog.text
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in repr(vars(blobs)) + repr(parse_s3_url(bucket.url))
+
+
+def test_what_was_about_to_be_uploaded_goes_with_its_project_in_pieces(blobs: S3BlobStore, bucket: Bucket) -> None:
+    for _ in range(3):
+        uploaded(blobs)
+    pieces = [blobs.delete_project("project-1", 2)]
+    while not pieces[-1][1]:
+        pieces.append(blobs.delete_project("project-1", 2))
+    assert pieces == [(0, False), (0, True)]
+    assert (bucket.names(), bucket.unfinished()) == ([], [])
+
+
+@pytest.mark.live
+def test_a_store_that_was_killed_is_used_again_as_soon_as_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Minio() as server:
+        for name, value in server.endpoint.variables.items():
+            monkeypatch.setenv(name, value)
+        bucket = Bucket.new(server.endpoint)
+        bucket.endpoint.client().create_bucket(Bucket=bucket.name)
+        blobs = S3BlobStore(parse_s3_url(bucket.url), Records())
+        upload, etags = uploaded(blobs)
+        server.kill()
+        for call in (blobs.ping, lambda: blobs.complete_upload(PATH, upload.upload_id, etags)):
+            with pytest.raises(Unavailable):
+                call()
+        server.start()
+        blobs.complete_upload(PATH, upload.upload_id, etags)
+        assert read(blobs) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("url", "beginning"),
+    [
+        ("s3://bucket/x?region=eu-central-1", "https://bucket.s3.eu-central-1.amazonaws.com/x/project-1/data-1?"),
+        ("s3://my.bucket?region=eu-west-1", "https://s3.eu-west-1.amazonaws.com/my.bucket/project-1/data-1?"),
+        ("s3://bucket?addressing=path&region=eu-west-1", "https://s3.eu-west-1.amazonaws.com/bucket/project-1/data-1?"),
+        (
+            "s3://bucket/x?endpoint=http://minio:9000&public_endpoint=https://s3.example.org&addressing=virtual",
+            "https://bucket.s3.example.org/x/project-1/data-1?",
+        ),
+    ],
+)
+def test_a_signed_url_leads_where_the_setting_says(url: str, beginning: str, empty_place: Bucket) -> None:
+    blobs = S3BlobStore(parse_s3_url(url), Records())
+    assert blobs.presign_put(PATH, UploadTerms()).startswith(beginning)
+    assert blobs.presign_get(PATH, file_name="x", content_type=None).startswith(beginning)
+
+
+def test_two_that_complete_an_upload_at_once_do_not_harm_each_other(blobs: S3BlobStore) -> None:
+    upload, etags = uploaded(blobs)
+
+    def complete(_: int) -> str:
+        try:
+            blobs.complete_upload(PATH, upload.upload_id, etags)
+        except Unavailable:
+            return "again"
+        return "done"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert "done" in set(pool.map(complete, range(4)))
+    blobs.complete_upload(PATH, upload.upload_id, etags)
+    assert read(blobs) == CONTENT

@@ -1,0 +1,85 @@
+"""An event as a message: its JSON is the value, and what the API adds to it stands in the headers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from confluent_kafka import Message
+
+__all__ = [
+    "VERSION",
+    "BadMessage",
+    "EventMessage",
+    "Headers",
+    "NewerVersion",
+    "headers_of",
+    "key_of",
+    "read_message",
+    "text_headers",
+]
+
+Headers: TypeAlias = list[tuple[str, str | bytes | None]]
+
+VERSION: Final = 1
+"""Of the form described here. A reader takes every older one, and stops at a newer."""
+
+
+class BadMessage(ValueError):
+    """A message that is no event, whoever sent it; the message is a clear sentence."""
+
+
+class NewerVersion(Exception):
+    """A message of a version that this program does not know: it must be brought up to date, and must not guess."""
+
+
+@dataclass(frozen=True)
+class EventMessage:
+    """An event on its way."""
+
+    project_id: str
+    text: bytes
+    """The event's JSON, as `POST /ingest` took it."""
+
+    request_id: str
+    received_ms: int
+    """When the API took it."""
+
+
+def key_of(project_id: str, trace_id: str) -> bytes:
+    """Return the key: what belongs to one trace goes to one partition, and stays in order."""
+    return f"{project_id}/{trace_id}".encode()
+
+
+def headers_of(project_id: str, request_id: str, received_ms: int) -> Headers:
+    """Return the headers, which are the same for all events of a request."""
+    return [
+        ("version", str(VERSION).encode()),
+        ("project", project_id.encode()),
+        ("request", request_id.encode()),
+        ("received", str(received_ms).encode()),
+    ]
+
+
+def read_message(message: Message) -> EventMessage:
+    """Read a message. Raises `NewerVersion`, or `BadMessage` if it is none of ours."""
+    headers = text_headers(message)
+    version = headers.get("version", "")
+    if not version.isdecimal():
+        raise BadMessage("The message has no header `version`.")
+    if int(version) > VERSION:
+        raise NewerVersion(
+            f"The message at {message.topic()} {message.partition()}/{message.offset()} has version {version}; "
+            f"this program knows {VERSION}. Install the newer one here, too."
+        )
+    project_id, received, text = headers.get("project"), headers.get("received", ""), message.value()
+    if not project_id or not received.isdecimal() or not isinstance(text, bytes):
+        raise BadMessage("The message has no value, or no header `project` or `received`.")
+    return EventMessage(project_id, text, headers.get("request", ""), int(received))
+
+
+def text_headers(message: Message) -> Mapping[str, str]:
+    """Return the headers as text; of a name that comes twice the last."""
+    return {
+        name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
+        for name, value in dict(message.headers() or ()).items()
+    }

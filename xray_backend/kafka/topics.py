@@ -1,0 +1,45 @@
+"""The topics: one for the events, one for what could never be stored."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from xray_backend.errors import Unavailable
+from xray_backend.kafka.options import refused_by_kafka, with_options
+from xray_backend.kafka.url import parse_kafka_url
+
+__all__ = ["make_topics"]
+
+_WAIT_SECONDS: Final = 30.0
+_RETRY_AFTER_SECONDS: Final = 5
+
+
+def make_topics(url: str, options: Mapping[str, str], *, partitions: int, replicas: int) -> list[str]:
+    """Make the topics that are missing, and say of each what was done. Idempotent.
+
+    Raises `ConfigurationError` if the URL or the options cannot be used, `Unavailable` if the brokers refuse.
+    """
+    found = parse_kafka_url(url)
+    try:
+        admin = AdminClient(with_options(found, {}, options))
+    except KafkaException as error:
+        raise refused_by_kafka(error) from None
+    wanted = {found.topic: partitions, found.dead_topic: 1}
+    topics = [NewTopic(name, num_partitions=count, replication_factor=replicas) for name, count in wanted.items()]
+    made = admin.create_topics(topics, operation_timeout=_WAIT_SECONDS, request_timeout=_WAIT_SECONDS)
+    return [_outcome(name, wanted[name], future) for name, future in made.items()]
+
+
+def _outcome(name: str, partitions: int, future: object) -> str:
+    try:
+        future.result(_WAIT_SECONDS)  # type: ignore[attr-defined] # a Future, which the library does not type
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return f"Topic {name}: is there."
+        raise Unavailable(
+            f"The topic {name} could not be made: {error.args[0].str()}.", retry_after_seconds=_RETRY_AFTER_SECONDS
+        ) from None
+    return f"Topic {name}: made, with {partitions} partition{'s' if partitions > 1 else ''}."
