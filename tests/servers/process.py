@@ -28,16 +28,25 @@ class ServerFailed(Exception):
     """A server did not start; the message says why, and shows the end of its log."""
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a port that nothing listens on."""
+    """Return a port that nothing listens on, and that was not returned before: it may be taken into use later."""
     while True:
         port = random.choice(PORTS)
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
+        if port not in _given and _is_free(port):
+            _given.add(port)
             return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 class ServerProcess(ABC):
@@ -112,8 +121,10 @@ class ServerProcess(ABC):
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        except BaseException as error:
             self.kill()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise  # a second Ctrl-C
 
     def kill(self) -> None:
         """End it at once, as a power cut of this one process."""
