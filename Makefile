@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-live test-nightly live-servers check up format clean
+.PHONY: demo test test-live test-nightly live-servers check up up-live demo-live format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
@@ -40,6 +40,13 @@ check: $(INSTALLED)
 up: $(INSTALLED)
 	$(BIN)/xray-backend up --port 3000
 
+# The distributed server as processes of this machine: until Ctrl-C, or for as long as the demo takes.
+up-live: live-servers
+	PYTHONPATH=. $(BIN)/python examples/live.py
+
+demo-live: live-servers
+	PYTHONPATH=. $(BIN)/python examples/live.py --demo
+
 format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -50,4 +57,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .servers build dist *.egg-info .mypy_cache .ruff_cache .hypothesis

@@ -112,8 +112,10 @@ class ServerProcess(ABC):
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        except BaseException as error:
             self.kill()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise  # a second Ctrl-C
 
     def kill(self) -> None:
         """End it at once, as a power cut of this one process."""
