@@ -23,7 +23,7 @@ from xray_backend.data_dir import Credentials, DataDir
 from xray_backend.errors import CommandError, ConfigurationError, Unavailable
 from xray_backend.local_account import is_usable, make_local_account
 from xray_backend.log import install_log
-from xray_backend.parts import open_store
+from xray_backend.parts import check_urls, open_store
 from xray_backend.server import Server, bind
 
 __all__ = ["main"]
@@ -134,6 +134,7 @@ def _serve(options: Mapping[str, object], *, local: bool) -> None:
             "Others can reach this server, so it needs a secret of its own: set XRAY_JWT_SECRET "
             "(`openssl rand -hex 32` makes one)."
         )
+    check_urls(config)
     install_log(config.log)
     listener = bind(config.host, config.port)
     config = located(config, listener.getsockname()[1])

@@ -29,7 +29,7 @@ class Config:
 
     data_dir: Path
     store_url: str = field(repr=False)  # it may hold a password
-    blobs_url: str
+    blobs_url: str = field(repr=False)  # a password in it is refused, but only where it is opened
     bus_url: str = "inline:"
     bus_timeout_seconds: float = 10.0  # an SDK waits 30 for its answer; brokers elect a leader in less
     kafka_options: Mapping[str, str] = field(default_factory=dict, repr=False)

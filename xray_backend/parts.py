@@ -16,7 +16,14 @@ from xray_backend.ingest.processor import Processor
 from xray_backend.store.base import Store
 from xray_backend.store.sqlite.store import SqliteStore
 
-__all__ = ["limits_of", "of_cluster", "open_blobs", "open_bus", "open_files", "open_store"]
+__all__ = ["check_urls", "limits_of", "of_cluster", "open_blobs", "open_bus", "open_files", "open_store"]
+
+
+def check_urls(config: Config) -> None:
+    """Read what can be read before anything is opened. Raises `ConfigurationError` if it cannot be used."""
+    if not config.blobs_url.startswith("file:"):
+        of_cluster("xray_backend.blobs.s3", "XRAY_BLOBS_URL")
+        parse_s3_url(config.blobs_url)
 
 
 def open_store(config: Config) -> Store:

@@ -13,6 +13,7 @@ Addressing: TypeAlias = Literal["auto", "path", "virtual"]
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3's own rule for new buckets
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_.=-]{0,199}")  # needs no quoting, and is neither `.` nor `..`
+_LONGEST_PREFIX: Final = 500  # a key of S3 has 1,024 bytes at most, and ours need 450 below it
 _REGION: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
 _PARAMETERS: Final = ("endpoint", "public_endpoint", "region", "addressing", "sha256")
 _ADDRESSINGS: Final[dict[str, Addressing]] = {"auto": "auto", "path": "path", "virtual": "virtual"}
@@ -79,7 +80,10 @@ def _prefix(path: str) -> str:
     segments = [segment for segment in path.split("/") if segment]
     if not all(map(_SEGMENT.fullmatch, segments)):
         raise ValueError("its prefix may hold letters, digits and `_.=-`, and no part of it begins with a dot")
-    return "".join(f"{segment}/" for segment in segments)
+    prefix = "".join(f"{segment}/" for segment in segments)
+    if len(prefix) > _LONGEST_PREFIX:
+        raise ValueError(f"its prefix has {len(prefix)} characters; {_LONGEST_PREFIX} is the most")
+    return prefix
 
 
 def _endpoint(name: str, arguments: dict[str, str]) -> str | None:

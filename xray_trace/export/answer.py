@@ -70,6 +70,8 @@ class Outcome(NamedTuple):
 
 
 _COMMON = {400: Decision.REFUSE, 401: Decision.PAUSE, 403: Decision.PAUSE, 413: Decision.SPLIT}
+# S3 answers 400 also where a link was slow or cut, and where the server's own credentials ended before the URL's hour.
+_PASSING = (b"<Code>RequestTimeout</Code>", b"<Code>IncompleteBody</Code>", b"<Code>ExpiredToken</Code>")
 _PRESIGN = {**_COMMON, 413: Decision.REFUSE}
 
 
@@ -105,6 +107,8 @@ def classify_put(answer: Answer) -> Decision:
     """Decide on a blob that was sent; 403 only says that the URL is too old, so another is asked for."""
     if answer.status in (200, 201, 204, 409):  # 409: the blob is there already
         return Decision.DONE
+    if answer.status == 400 and any(word in answer.body for word in _PASSING):
+        return Decision.RETRY
     return Decision.REFUSE if answer.status in (400, 413) else Decision.RETRY
 
 

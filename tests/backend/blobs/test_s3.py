@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -292,3 +293,14 @@ def test_two_that_complete_an_upload_at_once_do_not_harm_each_other(blobs: S3Blo
         assert "done" in set(pool.map(complete, range(4)))
     blobs.complete_upload(PATH, upload.upload_id, etags)
     assert read(blobs) == CONTENT
+
+
+def test_a_store_that_never_answers_is_waited_for_no_longer_than_the_setting(
+    monkeypatch: pytest.MonkeyPatch, empty_place: Bucket
+) -> None:
+    monkeypatch.setattr("xray_backend.blobs.s3_bucket.READ_SECONDS", 0.1)
+    with socket.create_server((HOST, 0)) as silent:
+        port = silent.getsockname()[1]
+        blobs = S3BlobStore(parse_s3_url(f"s3://bucket/?endpoint=http://{HOST}:{port}&addressing=path"), Records())
+        with pytest.raises(Unavailable):
+            blobs.exists(PATH)

@@ -35,6 +35,7 @@ def test_each_part_of_the_url_is_read() -> None:
         ("s3://bucket/../x", "prefix"),
         ("s3://bucket/.uploads", "prefix"),
         ("s3://bucket/a%20b", "prefix"),
+        ("s3://bucket/" + "long/" * 101, "505 characters"),
         ("s3://bucket/x?regoin=eu", "'regoin'"),
         ("s3://bucket/x?region", "cannot be used"),
         ("s3://bucket/x?region=", "region"),

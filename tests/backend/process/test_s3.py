@@ -13,7 +13,7 @@ import requests
 
 from tests.backend.background import wait_until
 from tests.backend.blobs.bucket import Bucket
-from tests.backend.server import Person, Server, assert_refused, new_person
+from tests.backend.server import Person, Server, assert_refused, new_person, refused_start
 from tests.servers.process import HOST, free_port
 from tests.servers.s3_client import S3Endpoint
 from xray_backend.blobs.s3_layout import prepare
@@ -158,6 +158,16 @@ def test_the_objects_of_a_deleted_trace_and_of_a_deleted_project_go(person: Pers
     assert person.call("DELETE", "").status_code == 200
     wait_until(lambda: not [key for key in bucket.names() if person.project_id in key])
     assert not [key for key in bucket.unfinished() if person.project_id in key]
+
+
+def test_a_url_that_names_no_place_is_told_in_one_sentence_before_anything_is_written(tmp_path: Path) -> None:
+    status, output = refused_start(
+        ["up", "--port", "0", "--data-dir", str(tmp_path / "server")], XRAY_BLOBS_URL="s3://bucket/x?regoin=eu"
+    )
+    assert status == 2
+    assert output.count("\n") == 1
+    assert "it has the parameter 'regoin'" in output
+    assert not (tmp_path / "server").exists()
 
 
 def test_while_s3_is_away_events_are_taken_and_what_needs_it_is_503(tmp_path: Path) -> None:

@@ -279,6 +279,22 @@ def test_a_refused_url_means_asking_for_another_not_that_the_key_is_wrong():
     assert classify_presign(Answer(200, b'{"dataPath":"x"}')) is Decision.RETRY
 
 
+@pytest.mark.parametrize(
+    ("code", "decision"),
+    [
+        ("RequestTimeout", Decision.RETRY),
+        ("IncompleteBody", Decision.RETRY),
+        ("ExpiredToken", Decision.RETRY),
+        ("XAmzContentSHA256Mismatch", Decision.REFUSE),
+        ("EntityTooLarge", Decision.REFUSE),
+    ],
+)
+def test_s3_refuses_with_400_what_it_never_takes_and_what_it_takes_another_time(code, decision):
+    body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>…</Message></Error>'.encode()
+    assert classify_put(Answer(400, body)) is decision
+    assert classify_part(Answer(400, body)) is decision
+
+
 def test_each_step_of_an_upload_in_parts_is_decided_by_itself():
     upload = Answer(200, b'{"upload":{"uploadId":"u","partSizeBytes":1,"parts":[]}}')
     assert classify_presign(upload) is Decision.DONE
