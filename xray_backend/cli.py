@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,11 @@ from xray_backend.api.context import services_of
 from xray_backend.app import create_app
 from xray_backend.commands.backup import backup
 from xray_backend.commands.check import check
+from xray_backend.commands.consume import consume
+from xray_backend.commands.dead import list_dead, replay_dead, show_dead
 from xray_backend.commands.export import export
 from xray_backend.commands.import_project import import_project
+from xray_backend.commands.init import init
 from xray_backend.commands.restore import restore
 from xray_backend.config import Config, is_loopback, load_config, located
 from xray_backend.data_dir import Credentials, DataDir
@@ -50,18 +53,35 @@ def _run(command: str, options: dict[str, Any]) -> int:
         _serve(options, local=command == "up")
         return 0
     config = load_config({"data_dir": options["data_dir"]}, os.environ)
-    if command == "backup":
-        backup(config, Path(options["file"]))
-    elif command == "restore":
-        restore(config, Path(options["file"]))
-    elif command == "export":
-        output = options["output"]
-        export(config, options["project"], None if output in (None, "-") else Path(output))
-    elif command == "import":
-        return 0 if import_project(config, Path(options["file"]), options["project"]) else 1
+    done = _COMMANDS[command](config, options)
+    return 0 if done in (None, True) else 1
+
+
+def _export(config: Config, options: Mapping[str, Any]) -> None:
+    output = options["output"]
+    export(config, options["project"], None if output in (None, "-") else Path(output))
+
+
+def _dead(config: Config, options: Mapping[str, Any]) -> None:
+    if options["action"] == "list":
+        list_dead(config, replayed_too=options["all"])
+    elif options["action"] == "show":
+        show_dead(config, options["offset"])
     else:
-        return 0 if check(config) else 1
-    return 0
+        replay_dead(config, options["offset"])
+
+
+_COMMANDS: Mapping[str, Callable[[Config, Mapping[str, Any]], bool | None]] = {
+    "backup": lambda config, options: backup(config, Path(options["file"])),
+    "check": lambda config, _: check(config),
+    "consume": lambda config, _: consume(config),
+    "dead": _dead,
+    "export": _export,
+    "import": lambda config, options: import_project(config, Path(options["file"]), options["project"]),
+    "init": lambda config, _: init(config),
+    "restore": lambda config, options: restore(config, Path(options["file"])),
+}
+"""What each does; false says that it is not all right."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,10 +105,25 @@ def _parser() -> argparse.ArgumentParser:
     importing = commands.add_parser("import", help="read what export wrote, into a project that exists")
     importing.add_argument("file", metavar="FILE")
     importing.add_argument("--project", help="the project's id (default: that of the export)")
+    commands.add_parser("init", help="make topics, collections, indexes and the bucket where they are missing")
+    commands.add_parser("consume", help="take events from Kafka into the store, until told to stop")
+    _add_dead(commands.add_parser("dead", help="look at what could never be stored, and send it once more"))
     commands.add_parser("check", help="look through the data directory and say what is wrong; changes nothing")
     for command in commands.choices.values():
         command.add_argument("--data-dir", help="where everything is kept (default ~/.xray-trace)")
     return parser
+
+
+def _add_dead(dead: argparse.ArgumentParser) -> None:
+    actions = dead.add_subparsers(dest="action", required=True)
+    listing = actions.add_parser("list", help="say of each why it was set aside")
+    listing.add_argument("--all", action="store_true", help="those that were replayed, too")
+    showing = actions.add_parser("show", help="print one as a whole")
+    showing.add_argument("offset", metavar="OFFSET", type=int)
+    replaying = actions.add_parser("replay", help="send to the consumers once more")
+    which = replaying.add_mutually_exclusive_group(required=True)
+    which.add_argument("offset", metavar="OFFSET", type=int, nargs="?", help="this one")
+    which.add_argument("--all", action="store_true", help="all that were not replayed yet")
 
 
 def _serve(options: Mapping[str, object], *, local: bool) -> None:

@@ -35,6 +35,14 @@ class Config:
     kafka_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Properties of librdkafka, which may hold a password."""
 
+    topic_partitions: int = 3  # as many consumers can share the work
+    topic_replicas: int = -1  # as the brokers are set up
+    consumer_group: str = "xray-consumers"
+    consumer_instance: str | None = None
+    consumer_pause_ms: int = 150  # a batch has time to fill, and nobody who looks at a trace notices
+    consumer_host: str = "127.0.0.1"
+    consumer_port: int = 3001  # beside the API's
+
     host: str = "127.0.0.1"
     port: int = 3000  # the SDK's default base URL names it
     public_base_url: str = ""
@@ -131,6 +139,12 @@ def _seconds(raw: str) -> float:
     return value
 
 
+def _name(raw: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", raw):
+        raise ValueError("it must be 1 to 200 letters, digits, `.`, `_` and `-`")
+    return raw
+
+
 def _flag(raw: str) -> bool:
     known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     if raw.lower() not in known:
@@ -211,6 +225,13 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "bus_url": ("XRAY_BUS_URL", _one_of(_BUSES)),
     "bus_timeout_seconds": ("XRAY_BUS_TIMEOUT_SECONDS", _seconds),
     "kafka_options": ("XRAY_KAFKA_OPTIONS", _properties),
+    "topic_partitions": ("XRAY_TOPIC_PARTITIONS", _whole(1, 10_000)),
+    "topic_replicas": ("XRAY_TOPIC_REPLICAS", _whole(1, 100)),
+    "consumer_group": ("XRAY_CONSUMER_GROUP", _name),
+    "consumer_instance": ("XRAY_CONSUMER_INSTANCE", _name),
+    "consumer_pause_ms": ("XRAY_CONSUMER_PAUSE_MS", _whole(1, 10_000)),
+    "consumer_host": ("XRAY_CONSUMER_HOST", str),
+    "consumer_port": ("XRAY_CONSUMER_PORT", _whole(0, 65535)),
     "blobs_url": ("XRAY_BLOBS_URL", _one_of(_BLOB_STORES)),
     "host": ("XRAY_HOST", str),
     "port": ("XRAY_PORT", _whole(0, 65535)),

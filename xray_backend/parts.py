@@ -16,13 +16,13 @@ from xray_backend.ingest.processor import Processor
 from xray_backend.store.base import Store
 from xray_backend.store.sqlite.store import SqliteStore
 
-__all__ = ["check_urls", "limits_of", "open_blobs", "open_bus", "open_files", "open_store"]
+__all__ = ["check_urls", "limits_of", "of_cluster", "open_blobs", "open_bus", "open_files", "open_store"]
 
 
 def check_urls(config: Config) -> None:
     """Read what can be read before anything is opened. Raises `ConfigurationError` if it cannot be used."""
     if not config.blobs_url.startswith("file:"):
-        _of_cluster("xray_backend.blobs.s3", "XRAY_BLOBS_URL")
+        of_cluster("xray_backend.blobs.s3", "XRAY_BLOBS_URL")
         parse_s3_url(config.blobs_url)
 
 
@@ -32,7 +32,7 @@ def open_store(config: Config) -> Store:
         return SqliteStore(
             path_of(config.store_url, "sqlite"), clock=SteadyClock(), query_timeout_seconds=config.max_query_seconds
         )
-    module = _of_cluster("xray_backend.store.mongodb.store", "XRAY_STORE_URL")
+    module = of_cluster("xray_backend.store.mongodb.store", "XRAY_STORE_URL")
     store: Store = module.MongoStore(
         config.store_url, clock=SteadyClock(), query_timeout_seconds=config.max_query_seconds
     )
@@ -43,7 +43,7 @@ def open_bus(config: Config, processor: Processor) -> Bus:
     """Open the way that events take. Raises `ConfigurationError` if it cannot be used."""
     if config.bus_url == "inline:":
         return InlineBus(processor)
-    bus: Bus = _of_cluster("xray_backend.kafka.bus", "XRAY_BUS_URL").KafkaBus(
+    bus: Bus = of_cluster("xray_backend.kafka.bus", "XRAY_BUS_URL").KafkaBus(
         config.bus_url, config.kafka_options, timeout_seconds=config.bus_timeout_seconds
     )
     return bus
@@ -54,7 +54,7 @@ def open_blobs(config: Config, store: Store, signer: UrlSigner) -> BlobStore:
     if config.blobs_url.startswith("file:"):
         return open_files(config, store, signer)
     url = parse_s3_url(config.blobs_url)
-    module = _of_cluster("xray_backend.blobs.s3", "XRAY_BLOBS_URL")
+    module = of_cluster("xray_backend.blobs.s3", "XRAY_BLOBS_URL")
     is_inline = config.bus_url == "inline:"  # then a record never comes after its bytes
     blobs: BlobStore = module.S3BlobStore(
         url,
@@ -89,7 +89,7 @@ def limits_of(config: Config) -> Limits:
     )
 
 
-def _of_cluster(module: str, setting: str) -> Any:
+def of_cluster(module: str, setting: str) -> Any:
     """Import what only the extra `cluster` brings the packages for: a server on one machine is without them."""
     try:
         return import_module(module)

@@ -20,13 +20,23 @@ START_SECONDS = 60
 STOP_SECONDS = 30
 
 
-class Server:
+class Address:
+    """Where a server answers."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        return call(method, self.base_url + path, **options)
+
+
+class Server(Address):
     """One server process with its worker; `with` starts it and ends it."""
 
     def __init__(self, data_dir: Path, *, command: str = "up", port: int = 0, **variables: str) -> None:
+        super().__init__("")
         self.data_dir = data_dir
         self.output = ""
-        self.base_url = ""
         self._arguments = [command, "--port", str(port), "--data-dir", str(data_dir)]
         self._variables = variables
         self._process: subprocess.Popen[str] | None = None
@@ -97,9 +107,6 @@ class Server:
         found: dict[str, str] = msgspec.json.decode((self.data_dir / "credentials.json").read_bytes())
         return found
 
-    def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        return call(method, self.base_url + path, **options)
-
     def _read_on(self, output: IO[str]) -> None:
         """Read to the end, so that the server never waits for a full pipe."""
         for line in output:
@@ -116,7 +123,7 @@ class Server:
 class Person:
     """Somebody with an account, a project of their own, and a key of it."""
 
-    server: Server
+    server: Address
     user_id: str
     email: str
     token: str
@@ -186,7 +193,7 @@ def call(
     return requests.request(method, url, data=body, headers=sent, timeout=60, allow_redirects=False)
 
 
-def new_person(server: Server, email: str | None = None) -> Person:
+def new_person(server: Address, email: str | None = None) -> Person:
     email = email or f"{os.urandom(6).hex()}@example.org"
     account = {"email": email, "password": "correct horse", "name": "Somebody"}
     registered = server.call("POST", "/api/v1/auth/register", json=account).json()

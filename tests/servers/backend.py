@@ -1,8 +1,11 @@
 """The server's own programs, as processes: `xray-backend` with the settings that are given."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -41,7 +44,14 @@ class BackendProcess(ServerProcess):
 
     def variables(self) -> Mapping[str, str]:
         """Return its settings, with the port and the folder that are its own."""
-        return {**self._settings, "XRAY_PORT": str(self.port), "XRAY_DATA_DIR": str(self.folder)}
+        port = str(self.port)
+        return {**self._settings, "XRAY_PORT": port, "XRAY_CONSUMER_PORT": port, "XRAY_DATA_DIR": str(self.folder)}
+
+    def kill(self) -> None:
+        """End it at once, with the processes that it started."""
+        with suppress(ProcessLookupError):  # it has ended by itself, and nobody of its own is left
+            os.killpg(self.pid, signal.SIGKILL)
+        super().kill()
 
     def answer(self) -> None:
         """Ask whether it is ready. Raises `RuntimeError`, with its own sentence, or `OSError` if not."""

@@ -14,12 +14,10 @@ from xray_backend.ingest.bus import Bus
 from xray_backend.ingest.taken import Rejection, Taken
 from xray_backend.kafka.message import Headers, headers_of, key_of
 from xray_backend.kafka.options import Properties, refused_by_kafka, with_options
+from xray_backend.kafka.topic_check import RETRY_AFTER_SECONDS, check_topic
 from xray_backend.kafka.url import parse_kafka_url
 
 __all__ = ["KafkaBus"]
-
-_RETRY_AFTER_SECONDS: Final = 5
-"""Brokers elect a leader in some seconds; the SDK keeps the events meanwhile."""
 
 _LINGER_MS: Final = 1
 """A request's events come at once; without any wait they would go one by one, and a longer one gains little."""
@@ -28,7 +26,6 @@ _QUEUE_KIB: Final = 64 * 1024
 """Of events that wait for brokers that are slow: a second's worth at full speed. Then requests are refused."""
 
 _POLL_SECONDS: Final = 0.1
-_PING_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 10.0
 
 _TOO_LARGE: Final = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE)
@@ -136,12 +133,7 @@ class _Producing:
                 return
 
     def ping(self, topic: str) -> None:
-        try:
-            known = self._producer.list_topics(topic, timeout=_PING_SECONDS).topics[topic]
-        except KafkaException:
-            raise _away("The queue does not answer") from None
-        if known.error is not None:
-            raise _away(f"The queue has no topic {topic}; `xray-backend init` makes it")
+        check_topic(self._producer, topic)
 
     def close(self) -> None:
         self._producer.flush(_CLOSE_SECONDS)
@@ -197,4 +189,4 @@ class _Delivery:
 
 
 def _away(what: str) -> Unavailable:
-    return Unavailable(f"{what}; try again.", retry_after_seconds=_RETRY_AFTER_SECONDS)
+    return Unavailable(f"{what}; try again.", retry_after_seconds=RETRY_AFTER_SECONDS)

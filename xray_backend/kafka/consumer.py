@@ -16,6 +16,7 @@ from xray_backend.kafka.dead_letters import DeadLetters
 from xray_backend.kafka.message import text_headers
 from xray_backend.kafka.options import Properties, refused_by_kafka, with_options
 from xray_backend.kafka.storing import Storing
+from xray_backend.kafka.topic_check import check_topic
 from xray_backend.kafka.url import KafkaUrl
 
 __all__ = ["ConsumerSettings", "EventConsumer"]
@@ -104,6 +105,12 @@ class EventConsumer:
     def silent_seconds(self) -> float:
         """Tell how long ago the consumer last asked for messages, or for leave to wait."""
         return time.monotonic() - self._alive_at
+
+    def ping(self) -> None:
+        """Ask the brokers for the topic. Raises `Unavailable` if they do not answer, or it is not there."""
+        if self._stopping.is_set():
+            raise Unavailable("The consumer is ending.")
+        check_topic(self._consumer, self._topic)
 
     def _take(self, messages: list[Message]) -> None:
         """Store a batch and commit it; what cannot be stored now is tried until it can, or until the end."""

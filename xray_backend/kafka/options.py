@@ -1,8 +1,9 @@
 """Properties of librdkafka: ours, on which the promises rest, and the owner's."""
 
+import logging
 import re
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from confluent_kafka import KafkaException
 
@@ -11,11 +12,12 @@ from xray_backend.kafka.url import KafkaUrl
 
 __all__ = ["Properties", "refused_by_kafka", "with_options"]
 
-Properties: TypeAlias = dict[str, str | int | float | bool]
+Properties: TypeAlias = dict[str, Any]
 
 _OURS: Final = frozenset(
     {
         "acks",
+        "allow.auto.create.topics",
         "auto.offset.reset",
         "bootstrap.servers",
         "delivery.report.only.error",
@@ -34,6 +36,14 @@ _OURS: Final = frozenset(
 )
 """What these say decides whether an event can be lost, so no setting changes them."""
 
+_OTHERWISE: Final[Properties] = {
+    "reconnect.backoff.max.ms": 1000,  # brokers that are back are found at once, and asking costs them next to nothing
+}
+"""What holds where the owner's options say nothing."""
+
+_LOG: Final = logging.getLogger("librdkafka")
+_LOG.addFilter(lambda record: "CONFWARN" not in record.getMessage())  # all get the same options, and each ignores some
+
 _IN_QUOTES: Final = re.compile(r'"[^"]*"')
 
 
@@ -44,7 +54,8 @@ def with_options(url: KafkaUrl, ours: Properties, options: Mapping[str, str]) ->
             raise ConfigurationError(
                 f"XRAY_KAFKA_OPTIONS must not hold `{name}`: that events are stored at all, and once, rests on it."
             )
-    return {**options, "bootstrap.servers": url.servers, **ours}
+    promised: Properties = {"bootstrap.servers": url.servers, "allow.auto.create.topics": False}
+    return {**_OTHERWISE, **options, **promised, **ours, "logger": _LOG}
 
 
 def refused_by_kafka(error: KafkaException) -> ConfigurationError:

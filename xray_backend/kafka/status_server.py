@@ -1,7 +1,7 @@
 """What those who run a consumer ask it, over HTTP: is it alive, is it ready, what did it count."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -18,13 +18,15 @@ _JSON: Final = "application/json"
 class StatusServer:
     """Answers `/health`, `/ready` and `/metrics` in a thread of its own; `with` starts and ends it."""
 
-    def __init__(self, host: str, port: int, check: Callable[[], None], render: Callable[[], bytes]) -> None:
-        """`check` returns if the consumer can work, and raises `Unavailable` if not; `render` gives the metrics.
+    def __init__(
+        self, host: str, port: int, checks: Mapping[str, Callable[[], None]], render: Callable[[], bytes]
+    ) -> None:
+        """A check returns if all is well at its path, and raises `Unavailable` if not; `render` gives the metrics.
 
         Raises `ConfigurationError` if the port cannot be had.
         """
         try:
-            self._server = ThreadingHTTPServer((host, port), partial(_Handler, check, render))
+            self._server = ThreadingHTTPServer((host, port), partial(_Handler, checks, render))
         except OSError as error:
             reason = error.strerror or "it cannot be used"
             raise ConfigurationError(f"The consumer cannot listen on {host} port {port}: {reason}.") from None
@@ -48,8 +50,8 @@ class StatusServer:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, check: Callable[[], None], render: Callable[[], bytes], *arguments: Any) -> None:
-        self._check = check
+    def __init__(self, checks: Mapping[str, Callable[[], None]], render: Callable[[], bytes], *arguments: Any) -> None:
+        self._checks = checks
         self._render = render
         super().__init__(*arguments)
 
@@ -67,15 +69,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _found(self) -> tuple[int, bytes, str]:
         if self.path == "/metrics":
             return 200, self._render(), "text/plain; version=0.0.4; charset=utf-8"
-        if self.path == "/health":
-            return 200, b'{"status":"ok"}', _JSON
-        if self.path == "/ready":
-            return *self._readiness(), _JSON
+        if self.path in self._checks:
+            return *_outcome(self._checks[self.path]), _JSON
         return 404, b'{"error":"There is nothing at this address."}', _JSON
 
-    def _readiness(self) -> tuple[int, bytes]:
-        try:
-            self._check()
-        except Unavailable as error:
-            return 503, msgspec.json.encode({"error": error.message})
-        return 200, b'{"status":"ready"}'
+
+def _outcome(check: Callable[[], None]) -> tuple[int, bytes]:
+    try:
+        check()
+    except Unavailable as error:
+        return 503, msgspec.json.encode({"error": error.message})
+    return 200, b'{"status":"ok"}'

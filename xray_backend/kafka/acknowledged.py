@@ -1,0 +1,68 @@
+"""A producer for a program of one thread, which waits until the brokers have what it sent."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from xray_backend.errors import Unavailable
+from xray_backend.kafka.message import Headers
+from xray_backend.kafka.options import Properties, refused_by_kafka, with_options
+from xray_backend.kafka.topic_check import RETRY_AFTER_SECONDS
+from xray_backend.kafka.url import KafkaUrl
+
+__all__ = ["AcknowledgedProducer"]
+
+_TIMEOUT_SECONDS: Final = 10.0
+"""A broker that is there takes milliseconds; whoever waits for it can try again."""
+
+_LARGEST_BYTES: Final = 64 * 1024 * 1024
+"""Of one message, as far as this side goes: the brokers decide what they take."""
+
+
+class AcknowledgedProducer:
+    """Sends messages; for one thread."""
+
+    def __init__(self, url: KafkaUrl, options: Mapping[str, str]) -> None:
+        properties: Properties = {
+            "enable.idempotence": True,
+            "acks": "all",
+            "message.timeout.ms": int(_TIMEOUT_SECONDS * 1000),
+            "message.max.bytes": _LARGEST_BYTES,
+            "linger.ms": 1,
+        }
+        self._properties = with_options(url, properties, options)
+        self._producer = self._new()
+        self._failure: KafkaError | None = None
+
+    def produce(self, topic: str, value: str | bytes | None, key: str | bytes | None, headers: Headers) -> None:
+        """Send; `wait` tells what became of it. Raises `Unavailable` if that is known already."""
+        try:
+            self._producer.produce(topic, value, key, headers=headers, on_delivery=self._done)
+        except BufferError:
+            self.wait()
+            self._producer.produce(topic, value, key, headers=headers, on_delivery=self._done)
+        except KafkaException as error:
+            self._failure = error.args[0]
+            self.wait()
+
+    def wait(self) -> None:
+        """Return when the brokers have acknowledged all. Raises `Unavailable` if not; then all may be repeated."""
+        left = self._producer.flush(_TIMEOUT_SECONDS + 1)
+        failure, self._failure = self._failure, None
+        if failure is None and not left:
+            return
+        if left or failure is None or failure.fatal():
+            self._producer = self._new()
+        what = "in time" if failure is None else f"({failure.name()})"
+        raise Unavailable(f"The queue did not take a message {what}.", retry_after_seconds=RETRY_AFTER_SECONDS)
+
+    def _new(self) -> Producer:
+        try:
+            return Producer(self._properties)
+        except KafkaException as error:
+            raise refused_by_kafka(error) from None
+
+    def _done(self, error: KafkaError | None, message: Any) -> None:
+        if error is not None:
+            self._failure = error
