@@ -1,4 +1,4 @@
-"""All parts of the distributed server, each behind a link of its own, and programs that come back when started again."""
+"""All parts of the distributed server, each behind a link of its own, and programs that come back."""
 
 import os
 from contextlib import ExitStack
