@@ -21,6 +21,12 @@ __all__ = ["check_urls", "limits_of", "of_cluster", "open_blobs", "open_bus", "o
 
 def check_urls(config: Config) -> None:
     """Read what can be read before anything is opened. Raises `ConfigurationError` if it cannot be used."""
+    if not config.store_url.startswith("sqlite:"):
+        open_store(config).close()  # which makes no connection
+    if config.bus_url != "inline:":
+        of_cluster("xray_backend.kafka.settings_check", "XRAY_BUS_URL").check_settings(
+            config.bus_url, config.kafka_options
+        )
     if not config.blobs_url.startswith("file:"):
         of_cluster("xray_backend.blobs.s3", "XRAY_BLOBS_URL")
         parse_s3_url(config.blobs_url)
@@ -94,6 +100,8 @@ def of_cluster(module: str, setting: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
+        if (error.name or "").startswith("xray_backend"):
+            raise
         raise ConfigurationError(
             f"{setting} needs the package {error.name}; `pip install 'xray-trace[backend,cluster]'` brings it."
         ) from None

@@ -9,10 +9,11 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
 from gunicorn.glogging import Logger
 
 from xray_backend.config import Config
-from xray_backend.errors import ConfigurationError
+from xray_backend.errors import ConfigurationError, Unavailable
 from xray_backend.memory import give_back_what_is_freed
 from xray_backend.worker import RequestInput, Worker
 
@@ -125,8 +126,11 @@ class Server(BaseApplication):
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:  # type: ignore[override] # gunicorn's stubs type start_response more narrowly
-        """Make the application, in the worker."""
-        app = self._create_app(self._config)
+        """Make the application, in the worker. Raises `AppImportError`, which gunicorn tells and ends by."""
+        try:
+            app = self._create_app(self._config)
+        except (ConfigurationError, Unavailable) as error:
+            raise AppImportError(f"xray-backend: {error}") from None
         serve = app.wsgi_app
 
         def serve_framed(environ: dict[str, Any], start_response: Any) -> Any:
@@ -148,5 +152,6 @@ class Server(BaseApplication):
             self._on_ready()
 
     def _exited(self, worker: Any) -> None:
-        if isinstance(worker.wsgi, Flask):
-            self._on_exit(worker.wsgi)
+        app = getattr(worker, "wsgi", None)  # a worker whose application could not be made has none
+        if isinstance(app, Flask):
+            self._on_exit(app)

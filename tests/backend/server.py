@@ -70,6 +70,11 @@ class Server(Address):
         """Ask for the end as a terminal or a supervisor does; returns the exit status."""
         assert self._process is not None
         self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for an end that somebody else asked for; returns the exit status."""
+        assert self._process is not None
         status = self._process.wait(STOP_SECONDS)
         self._close()
         return status

@@ -14,6 +14,8 @@ from tests.backend.api.events import step
 from tests.backend.background import wait_until
 from tests.backend.server import Server, assert_refused, new_person, refused_start
 from tests.server_faults.processes import is_alive, tree
+from tests.servers.backend import run_backend
+from tests.servers.secantus import Secantus
 
 SECRET = "a-secret-of-its-own-0123456789abcdef"
 
@@ -95,6 +97,7 @@ def test_a_second_server_on_the_same_directory_is_refused(tmp_path: Path) -> Non
 
 JWT = "XRAY_JWT_SECRET"
 CLOSED, PROXIES, BASE = "XRAY_REGISTRATION_OPEN", "XRAY_TRUSTED_PROXIES", "XRAY_PUBLIC_BASE_URL"
+STORE, BUS, KAFKAS, KAFKA = "XRAY_STORE_URL", "XRAY_BUS_URL", "XRAY_KAFKA_OPTIONS", "kafka://127.0.0.1:1/events"
 REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     "a file for a directory": (["up", "--data-dir", "{file}"], {}, "cannot be used"),
     "a directory inside a file": (["up", "--data-dir", "{file}/data"], {}, "cannot be used"),
@@ -107,6 +110,11 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     "another store": (["up", "--data-dir", "{new}"], {"XRAY_STORE_URL": "oracle://x/y"}, "XRAY_STORE_URL"),
     "another bus": (["up", "--data-dir", "{new}"], {"XRAY_BUS_URL": "redis://x"}, "XRAY_BUS_URL"),
     "another blob store": (["up", "--data-dir", "{new}"], {"XRAY_BLOBS_URL": "gs://x"}, "XRAY_BLOBS_URL"),
+    "a database that is none": (["up", "--data-dir", "{new}"], {STORE: "mongodb://u:hunter2@:x/y"}, "mongodb://"),
+    "writes nobody acknowledges": (["up", "--data-dir", "{new}"], {STORE: "mongodb://h/x?w=0"}, "w=0"),
+    "a queue that is none": (["up", "--data-dir", "{new}"], {BUS: "kafka://"}, BUS),
+    "a promise taken away": (["up", "--data-dir", "{new}"], {BUS: KAFKA, KAFKAS: '{"acks": "0"}'}, "acks"),
+    "a property that is none": (["up", "--data-dir", "{new}"], {BUS: KAFKA, KAFKAS: '{"sasl.x": "hunter2"}'}, KAFKAS),
     "a rate that is none": (["up", "--data-dir", "{new}"], {"XRAY_LOGIN_RATE_PER_ADDRESS": "often"}, "10/minute"),
     "a flag that is none": (["up", "--data-dir", "{new}"], {CLOSED: "maybe"}, CLOSED),
     "an origin that is none": (["up", "--data-dir", "{new}"], {"XRAY_CORS_ORIGINS": "ui"}, "XRAY_CORS_ORIGINS"),
@@ -142,6 +150,40 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     assert status == 2
     assert "newer" in output
     assert output.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the worker's process is found through /proc")
+def test_a_worker_that_cannot_start_anew_ends_the_server_with_a_sentence(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        with sqlite3.connect(tmp_path / "xray.db") as database:
+            database.execute("PRAGMA user_version = 9999")
+        database.close()
+        os.kill(server.worker(), signal.SIGKILL)
+        assert server.wait() != 0
+        (sentence,) = [line for line in server.output.splitlines() if line.startswith("xray-backend: ")]
+        assert "newer" in sentence
+        assert "Traceback" not in server.output
+
+
+def test_a_server_whose_parts_are_away_starts_says_which_and_works_once_they_are_there(tmp_path: Path) -> None:
+    mongodb = Secantus(tmp_path / "mongodb")
+    mongodb.folder.mkdir()
+    variables = {
+        "XRAY_JWT_SECRET": SECRET,
+        "XRAY_STORE_URL": mongodb.url.replace("/?", "/xray?serverSelectionTimeoutMS=500&"),
+    }
+    with Server(tmp_path / "data", command="serve", **variables) as server:
+        assert server.call("GET", "/health").status_code == 200
+        assert "the database" in assert_refused(server.call("GET", "/ready"), 503)
+        wait_until(lambda: "The database cannot be reached" in server.output)
+        with mongodb:
+            run_backend(["init"], {**os.environ, **variables, "XRAY_DATA_DIR": str(tmp_path / "data")})
+            wait_until(lambda: server.call("GET", "/ready").status_code == 200)
+            person = new_person(server)
+            assert person.ingest(step()).status_code == 200
+            assert [found["stepId"] for found in person.steps({})] == ["step-1"]
+        assert server.stop() == 0
+        assert "Traceback" not in server.output
 
 
 def test_what_is_no_database_is_told_in_one_sentence(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class Database:
         self._options = {name: value for name, value in _DEFAULTS.items() if name.lower() not in _named_in(url)}
         self._clients: dict[int, MongoClient[Fields]] = {}
         self._closed = False
+        self._made().close()  # nobody waits for the first question to learn that the URL is wrong
 
     def collection(self, document: type[Document]) -> Collection[Fields]:
         """Return the collection that a document names. Raises `Unavailable` if the database was closed."""
@@ -71,15 +72,20 @@ class Database:
 
     def _connected(self) -> "MongoClient[Fields]":
         """Make a client; of those that several threads make at once, one stays."""
+        client = self._made()
+        kept = self._clients.setdefault(os.getpid(), client)
+        if kept is not client:
+            client.close()
+        return kept
+
+    def _made(self) -> "MongoClient[Fields]":
+        """Return a client without connections. Raises `ConfigurationError`."""
         with _configured():
             client: MongoClient[Fields] = MongoClient(self._url, connect=False, tz_aware=True, **self._options)
         if not client.write_concern.acknowledged:
             client.close()
             raise ConfigurationError("The URL of MongoDB says w=0, which acknowledges nothing; leave it out.")
-        kept = self._clients.setdefault(os.getpid(), client)
-        if kept is not client:
-            client.close()
-        return kept
+        return client
 
 
 @contextmanager
