@@ -22,7 +22,7 @@ live-servers: $(INSTALLED)
 	$(BIN)/python -m tests.servers.fetched
 
 # The tests that chance decides, at the length that a night has room for; each failure tells what repeats it.
-test-nightly: $(INSTALLED)
+test-nightly: live-servers
 	XRAY_ORACLE_CASES=100000 XRAY_PATTERN_CASES=100000 $(BIN)/python -m pytest tests/backend/query
 	XRAY_CRASH_KILLS=500 $(BIN)/python -m pytest tests/crash
 	XRAY_DELETION_KILLS=100 $(BIN)/python -m pytest tests/backend/process/test_deletion.py --timeout 7200
@@ -31,6 +31,7 @@ test-nightly: $(INSTALLED)
 	XRAY_SERVER_KILLS=100 XRAY_DOCUMENT_EXAMPLES=2000 $(BIN)/python -m pytest tests/server_faults
 	XRAY_SCHEMA_EXAMPLES=5000 $(BIN)/python -m pytest tests/contract/test_schemas.py --timeout 3600
 	XRAY_ACCESS_CALLS=100000 $(BIN)/python -m pytest tests/access --timeout 3600
+	XRAY_LIVE=1 XRAY_CHAOS_FAULTS=100 $(BIN)/python -m pytest -m live tests/live/chaos
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

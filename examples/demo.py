@@ -42,7 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Trace a real pipeline and find the fault in it.")
     parser.add_argument("--svg", metavar="FILE", type=Path, help="also save the heart of it as a picture")
     svg: Path | None = parser.parse_args().svg
-    signal.signal(signal.SIGTERM, lambda _, __: signal.raise_signal(signal.SIGINT))  # cleans up as after Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as after Ctrl-C
     console = Console(record=svg is not None, highlight=False)
     if svg is not None or not console.is_terminal:
         console.width = WIDTH_WITHOUT_TERMINAL

@@ -36,7 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run the distributed server on this machine.")
     parser.add_argument("--demo", action="store_true", help="run the demo against it, then end")
     is_demo: bool = parser.parse_args().demo
-    signal.signal(signal.SIGTERM, lambda _, __: signal.raise_signal(signal.SIGINT))  # cleans up as after Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as after Ctrl-C
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH_WITHOUT_TERMINAL
@@ -65,8 +65,7 @@ def run(console: Console, is_demo: bool) -> None:
 
 
 def tell(console: Console, cluster: Cluster) -> None:
-    """Show what was made, and where all is."""
-    console.print(cluster.told.strip(), style="dim", markup=False)
+    """Show where all is."""
     console.print(f"API        {cluster.api.url}   (described at {cluster.api.url}/docs)")
     for consumer in cluster.consumers:
         console.print(f"consumer   {consumer.url}/metrics")

@@ -10,7 +10,7 @@ from examples.reader import Reader
 from tests.examples.conftest import ROOT, Home
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted(set(re.findall(r"\bmake ([a-z]+)\b", README)))
+COMMANDS = sorted(set(re.findall(r"\bmake ([a-z-]+)\b", README)))
 LINKS = sorted(set(re.findall(r"\]\(([^)#:]+)\)", README)))
 
 

@@ -50,11 +50,6 @@ class Cluster:
         self._stack.close()
 
     @property
-    def told(self) -> str:
-        """What `xray-backend init` said."""
-        return self.programs.told
-
-    @property
     def api(self) -> BackendProcess:
         """The first of the APIs."""
         return self.programs.apis[0]

@@ -34,13 +34,11 @@ class Programs:
         self.settings = settings
         self.apis = [BackendProcess("serve", folder / f"api-{number}", settings) for number in range(1, apis + 1)]
         self.consumers = [self.consumer(folder / f"consumer-{number}") for number in range(1, consumers + 1)]
-        self.told = ""
-        """What `xray-backend init` said."""
         self._stack = ExitStack()
 
     def __enter__(self) -> "Programs":
         with ExitStack() as starting:
-            self.told = run_backend(["init"], {**os.environ, **self.settings})
+            run_backend(["init"], {**os.environ, **self.settings})
             for program in (*self.apis, *self.consumers):
                 starting.enter_context(program)
             self._stack = starting.pop_all()
