@@ -5,7 +5,7 @@ import hashlib
 __all__ = ["content_of", "status_of"]
 
 LARGE_EVERY = 20  # steps: one in so many has a value over 16 KiB, which travels by itself
-PARTED_EVERY = 300  # and one in so many a value over 5 MiB, which travels in parts
+PARTED_EVERY = 120  # and one in so many a value over 5 MiB, which travels in parts
 SMALL_BYTES, LARGE_BYTES, PARTED_BYTES = 300, 17 * 1024, 6 * 1024 * 1024
 MORE_BYTES = 400_000  # than that, at most
 FAILED_EVERY = 4  # traces

@@ -10,7 +10,7 @@ import msgspec
 import xray_trace as xray
 from tests.live.chaos.labels import content_of, status_of
 
-PACE_SECONDS = 0.2  # between two traces: about as many steps as can be counted afterwards in reasonable time
+PACE_SECONDS = 0.5  # between two traces: about as many steps as can be counted afterwards in reasonable time
 STEPS = 4
 FLUSH_SECONDS = 10.0
 
