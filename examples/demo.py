@@ -114,6 +114,10 @@ def run_pipeline(console: Console) -> tuple[int, int]:
             asyncio.run(discover(title, category, catalogue, market_notes))
         except NoCompetitor:
             without_answer += 1
+        except RuntimeError as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # asyncio's own, if that struck at the end of a run
+                raise KeyboardInterrupt from None
+            raise
     return len(products) - without_answer, without_answer
 
 

@@ -46,16 +46,15 @@ class BlobStore(ABC):
 
     Bytes that differ from what a URL signed are not stored. A store that sees them come holds them to their record too:
     it takes and gives nothing without one. A store that does not, since clients talk to S3, looks at the record where
-    it makes a URL and where it completes an upload, if the record is there by then: a queue may bring it later.
+    it completes an upload, if the record is there by then: a queue may bring it later.
     Each method raises `BadRequest` if the data path is none.
     """
 
     @abstractmethod
     def presign_put(self, data_path: str, terms: UploadTerms) -> str:
-        """Return a URL to which one PUT within 60 minutes stores the blob; stores nothing.
+        """Return a URL to which one PUT within 60 minutes stores the blob; stores nothing, and asks nobody.
 
-        May block for one look at the record. Raises `BadRequest` if that says another size or SHA-256, `Unavailable` if
-        it cannot be looked at.
+        The terms are what the value's record says, where it has one: whoever calls looks for that.
         """
 
     @abstractmethod

@@ -6,7 +6,6 @@ from typing import Final
 
 from xray_backend.blobs.base import BlobStore, PartsUpload, Recorded, UploadTerms
 from xray_backend.blobs.data_path import checked
-from xray_backend.blobs.part_checks import held_to
 from xray_backend.blobs.s3_bucket import S3Bucket
 from xray_backend.blobs.s3_notes import UPLOADS
 from xray_backend.blobs.s3_signing import S3Signer
@@ -43,8 +42,8 @@ class S3BlobStore(BlobStore):
         self._abandoned = S3Sweep(self._bucket, recorded)
 
     def presign_put(self, data_path: str, terms: UploadTerms) -> str:
-        """Return a URL for one PUT, held to what the value's record says, if that is there already."""
-        return self._signer.put(self._key(data_path), held_to(terms, self._record_of(data_path)))
+        """Return a URL for one PUT, which S3 holds to the terms."""
+        return self._signer.put(self._key(data_path), terms)
 
     def presign_get(self, data_path: str, *, file_name: str, content_type: str | None) -> str:
         """Return a URL that a browser opens."""

@@ -1,11 +1,13 @@
 """Announcing values that are too large for an event, and where they may be uploaded to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 
 from xray_backend.blobs.base import BlobStore, PartsUpload, UploadPart, UploadTerms
+from xray_backend.blobs.part_checks import held_to
 from xray_backend.blobs.part_plan import plan_parts
 from xray_backend.errors import ApiError, BadRequest, NotFound, TooLarge
 from xray_backend.ingest.bus import Bus
@@ -16,6 +18,9 @@ from xray_backend.ingest.taken import Taken
 from xray_backend.store.base import Store
 
 __all__ = ["Upload", "Uploads"]
+
+_Records: TypeAlias = Mapping[str, tuple[int | None, str | None]]
+"""The size and the SHA-256 in the record of each value that has one."""
 
 NOTHING_TO_SEND = "deleted"
 """The upload of each value whose trace was deleted: all its parts are said to be there, and completing it does nothing.
@@ -50,13 +55,17 @@ class Uploads:
         """
         wanted = parse_presign(body, self._limits)
         self._publish(project_id, [wanted], request_id)
-        return self._upload(project_id, wanted)
+        return self._upload(project_id, wanted, self._recorded(project_id, [wanted]))
 
     def announce_all(self, project_id: str, body: bytes, request_id: str) -> Sequence[Upload | ApiError]:
         """Announce many values, in order; an error stands in the place of one that is not valid. Raises as above."""
         items = parse_presign_batch(body, self._limits)
-        self._publish(project_id, [item for item in items if not isinstance(item, ApiError)], request_id)
-        return [item if isinstance(item, ApiError) else self._upload_or_error(project_id, item) for item in items]
+        wanted = [item for item in items if not isinstance(item, ApiError)]
+        self._publish(project_id, wanted, request_id)
+        recorded = self._recorded(project_id, wanted)
+        return [
+            item if isinstance(item, ApiError) else self._upload_or_error(project_id, item, recorded) for item in items
+        ]
 
     def complete(self, project_id: str, body: bytes) -> None:
         """Put the parts of a value together; it is there on return. Raises as `BlobStore.complete_upload`."""
@@ -74,23 +83,33 @@ class Uploads:
         if refused:
             raise TooLarge(refused[0].error)
 
-    def _upload_or_error(self, project_id: str, wanted: PresignRequest) -> Upload | ApiError:
+    def _recorded(self, project_id: str, wanted: Sequence[PresignRequest]) -> _Records:
+        """Look once for the records of what goes up in one PUT; a queue may bring some of them later."""
+        data_ids = [item.data_id for item in wanted if not _is_in_parts(item)]
+        return self._store.recorded_data(project_id, data_ids) if data_ids else {}
+
+    def _upload_or_error(self, project_id: str, wanted: PresignRequest, recorded: _Records) -> Upload | ApiError:
         try:
-            return self._upload(project_id, wanted)
+            return self._upload(project_id, wanted, recorded)
         except (BadRequest, NotFound) as error:
             return error
 
-    def _upload(self, project_id: str, wanted: PresignRequest) -> Upload:
+    def _upload(self, project_id: str, wanted: PresignRequest, recorded: _Records) -> Upload:
         data_path = f"{project_id}/{wanted.data_id}"
         terms = UploadTerms(wanted.content_type, wanted.size_bytes, wanted.sha256)
-        in_parts = wanted.upload_id is not None or (wanted.size_bytes or 0) > ONE_PUT_BYTES
+        in_parts = _is_in_parts(wanted)
         if in_parts and self._store.is_deleted(project_id, wanted.trace_id):
             return Upload(data_path, parts=_nothing_to_send(wanted.size_bytes or 1))
         if wanted.upload_id is not None:
             return Upload(data_path, parts=self._blobs.resume_upload(data_path, wanted.upload_id, terms))
         if in_parts:
             return Upload(data_path, parts=self._blobs.begin_upload(data_path, terms))
+        terms = held_to(terms, recorded.get(wanted.data_id, (None, None)))
         return Upload(data_path, presigned_url=self._blobs.presign_put(data_path, terms))
+
+
+def _is_in_parts(wanted: PresignRequest) -> bool:
+    return wanted.upload_id is not None or (wanted.size_bytes or 0) > ONE_PUT_BYTES
 
 
 def _nothing_to_send(size_bytes: int) -> PartsUpload:

@@ -67,10 +67,11 @@ def test_the_url_lives_for_an_hour_and_needs_neither_key_nor_token(somebody: Per
     assert somebody.token not in url
 
 
-@pytest.mark.parametrize("known", [{"sizeBytes": 5}, {"sha256": hashlib.sha256(b"first").hexdigest()}])
-@pytest.mark.parametrize(
-    "later", [{}, {"sizeBytes": 6, "sha256": hashlib.sha256(b"second").hexdigest()}, {"traceId": "another"}]
-)
+KNOWN = [{"sizeBytes": 5}, {"sha256": hashlib.sha256(b"first").hexdigest()}]
+
+
+@pytest.mark.parametrize("known", KNOWN)
+@pytest.mark.parametrize("later", [{}, {"traceId": "another"}])
 def test_bytes_that_were_announced_first_are_not_replaced_by_others(
     somebody: Person, known: dict[str, Any], later: dict[str, Any]
 ) -> None:
@@ -78,6 +79,16 @@ def test_bytes_that_were_announced_first_are_not_replaced_by_others(
     assert_refused(put(announced(somebody, **later), b"second"), 400)
     assert requests.get(link(somebody)["presignedUrl"], timeout=60).content == b"first"
     assert put(announced(somebody, **known), b"first").status_code == 200
+
+
+@pytest.mark.parametrize("known", KNOWN)
+def test_a_value_that_is_announced_again_with_other_bytes_gets_no_url(somebody: Person, known: dict[str, Any]) -> None:
+    announced(somebody, **known)
+    other = {"sizeBytes": 6, "sha256": hashlib.sha256(b"second").hexdigest()}
+    refused = somebody.record("/presign", item(**other))
+    assert "announced before" in assert_refused(refused, 400)
+    both = somebody.record("/presign/batch", {"items": [item(**other), item("new")]}).json()
+    assert ["error" in item for item in both["items"]] == [True, False]
 
 
 def test_an_upload_may_be_repeated(somebody: Person) -> None:
