@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from tests.backend.background import wait_until
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.taken import Taken
 from xray_backend.ingest.wire import parse_ingest
@@ -46,6 +48,12 @@ class Topic:
     def make(self) -> None:
         """Make both topics."""
         make_topics(self.url, {}, partitions=PARTITIONS, replicas=-1)
+
+    def delete_dead(self) -> None:
+        """Remove the dead-letter topic, and wait until it is gone."""
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        admin.delete_topics([f"{self.name}-dead"])[f"{self.name}-dead"].result(ANSWER_SECONDS)
+        wait_until(lambda: f"{self.name}-dead" not in admin.list_topics(timeout=ANSWER_SECONDS).topics)
 
     def bus(self, *, timeout_seconds: float = ANSWER_SECONDS, **options: str) -> KafkaBus:
         """Open the API's side."""
@@ -98,6 +106,7 @@ class _Looking:
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 10,
             }
         )
 
