@@ -52,8 +52,7 @@ class AcknowledgedProducer:
         failure, self._failure = self._failure, None
         if failure is None and not left:
             return
-        if left or failure is None or failure.fatal():
-            self._producer = self._new()
+        self._producer = self._new()  # one that brokers have forgotten asks in vain for ever
         raise Unavailable(f"The queue did not take a message{_why(failure)}.", retry_after_seconds=RETRY_AFTER_SECONDS)
 
     def poll(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from xray_backend.clock import now_ms
+from xray_backend.errors import Unavailable
 from xray_backend.ingest.bus import Bus
 from xray_backend.ingest.taken import Rejection, Taken
 from xray_backend.kafka.delivery import Delivery
@@ -58,9 +59,9 @@ class KafkaBus(Bus):
                 producing.produce(self._topic, one.text, key, headers, delivery, deadline)
             try:
                 delivery.wait(deadline)
-            finally:
-                if delivery.is_fatal:
-                    shared.replace(producing)
+            except Unavailable:
+                shared.replace(producing)  # one that brokers have forgotten asks in vain for ever
+                raise
             return [one for one in events if one.text in delivery.too_large] if delivery.too_large else ()
 
         too_large = send(taken, self._together)

@@ -64,6 +64,7 @@ class EventConsumer:
         self._dead_letters = dead_letters
         self._metrics = metrics
         self._stopping = threading.Event()
+        self._fatal: KafkaError | None = None
         self._is_waiting = False
         self._alive_at = time.monotonic()
         self._hand: list[Message] = []
@@ -76,6 +77,7 @@ class EventConsumer:
             "partition.assignment.strategy": "cooperative-sticky",
             "queued.max.messages.kbytes": options.get("queued.max.messages.kbytes", _QUEUED_KIB),
             "on_commit": _committed,
+            "error_cb": self._heard,
         }
         if settings.instance is not None:
             properties["group.instance.id"] = settings.instance
@@ -95,6 +97,7 @@ class EventConsumer:
             while not self._stopping.is_set():
                 self._alive_at = time.monotonic()
                 self._dead_letters.poll()
+                self._check_going_on()
                 self._hand = self._owned(self._sound(self._consumer.consume(BATCH_MESSAGES, self._pause_seconds)))
                 if self._hand:
                     self._metrics.count_batch(len(self._hand), oldest_ms(self._hand))
@@ -150,6 +153,7 @@ class EventConsumer:
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self._stopping.is_set():
             self._alive_at = time.monotonic()
+            self._check_going_on()
             message = self._consumer.poll(_POLL_SECONDS)
             self._hand += self._sound([] if message is None else [message])
         self._is_waiting = False
@@ -168,19 +172,28 @@ class EventConsumer:
             self._consumer.commit(offsets=offsets, asynchronous=True)
 
     def _sound(self, messages: Sequence[Message]) -> list[Message]:
-        """Leave out what is no message but the news of an error. Raises `CommandError` if there is no going on."""
+        """Leave out what is no message but the news of an error."""
         found = []
         for message in messages:
             error = message.error()
             if error is None:
                 found.append(message)
-            elif error.fatal():
-                raise CommandError(f"The queue lets this consumer go on no more: {error.str()}.")
-            elif error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                _LOG.warning(missing(self._topic))
             else:
-                _LOG.warning("the queue said: %s", error.str())
+                self._heard(error)
         return found
+
+    def _heard(self, error: KafkaError) -> None:
+        """Note what the library says of the brokers; it calls this while it is asked for messages."""
+        if error.fatal() or error.code() == KafkaError._FATAL:
+            self._fatal = error
+        elif error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            _LOG.warning(missing(self._topic))
+        else:
+            _LOG.warning("the queue said: %s", error.str())
+
+    def _check_going_on(self) -> None:
+        if self._fatal is not None:
+            raise CommandError(f"The queue lets this consumer go on no more: {self._fatal.str()}.")
 
     def _owned(self, messages: Sequence[Message]) -> list[Message]:
         """Leave out what came just before its partition went to another member, who reads it again."""

@@ -27,11 +27,6 @@ class Delivery:
         if not count:
             self._ended.set()
 
-    @property
-    def is_fatal(self) -> bool:
-        """Whether the producer is of no more use."""
-        return self._failure is not None and (self._failure.fatal() or self._failure.code() == KafkaError._FATAL)
-
     def done(self, error: KafkaError | None, message: Any) -> None:
         """Hear of one message; librdkafka calls it from whichever thread polls."""
         if error is not None:

@@ -67,7 +67,7 @@ class Producing:
 
 
 class SharedProducer:
-    """Each process makes one for itself at its first use, and another when that is of no more use."""
+    """Each process makes one for itself at its first use, and another when that has failed."""
 
     def __init__(self, properties: Properties) -> None:
         self._properties = properties
@@ -84,12 +84,12 @@ class SharedProducer:
                 producing = self._producing
         return producing
 
-    def replace(self, broken: Producing) -> None:
+    def replace(self, failed: Producing) -> None:
         """Let the next use make another one."""
         with self._lock:
-            if self._producing is broken:
+            if self._producing is failed:
                 self._producing = None
-        broken.abandon()
+        failed.abandon()
 
     def close(self) -> None:
         """Wait for what is on its way. Idempotent."""
