@@ -67,6 +67,10 @@ class KafkaBus(Bus):
         too_large = send(taken, self._together)
         return [_rejection(one) for one in send(too_large, self._alone)] if too_large else ()
 
+    def check(self) -> None:
+        """Raise `ConfigurationError` if the library refuses the options, which it does not say before it is used."""
+        self._together.get()
+
     def ping(self) -> None:
         """Ask the brokers for the topic. Raises `Unavailable` if they do not answer, or it is not there."""
         self._together.get().ping(self._topic)

@@ -27,6 +27,7 @@ _OURS: Final = frozenset(
         "enable.idempotence",
         "enable.partition.eof",
         "group.id",
+        "group.instance.id",
         "message.timeout.ms",
         "metadata.broker.list",
         "partition.assignment.strategy",
