@@ -23,10 +23,6 @@ def check_urls(config: Config) -> None:
     """Read what can be read before anything is opened. Raises `ConfigurationError` if it cannot be used."""
     if not config.store_url.startswith("sqlite:"):
         open_store(config).close()  # which makes no connection
-    if config.bus_url != "inline:":
-        of_cluster("xray_backend.kafka.settings_check", "XRAY_BUS_URL").check_settings(
-            config.bus_url, config.kafka_options
-        )
     if not config.blobs_url.startswith("file:"):
         of_cluster("xray_backend.blobs.s3", "XRAY_BLOBS_URL")
         parse_s3_url(config.blobs_url)

@@ -29,6 +29,9 @@ _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 """How long a store that is away is left alone: soon after it is back, the consumer is, too."""
 
+_COMMIT_AGAIN_SECONDS: Final = 1.0
+"""A group that was shared out anew takes commits at once."""
+
 _POLL_SECONDS: Final = 0.1
 _QUEUED_KIB: Final = 16 * 1024
 """What is fetched ahead: some batches, so that memory stays flat over a backlog of any length."""
@@ -66,6 +69,7 @@ class EventConsumer:
         self._stopping = threading.Event()
         self._fatal: KafkaError | None = None
         self._is_waiting = False
+        self._commit_again_at: float | None = None
         self._alive_at = time.monotonic()
         self._hand: list[Message] = []
         """The batch in work: neither committed nor anybody else's to store."""
@@ -76,7 +80,7 @@ class EventConsumer:
             "auto.offset.reset": "earliest",  # what came before the group's first commit is read, too
             "partition.assignment.strategy": "cooperative-sticky",
             "queued.max.messages.kbytes": options.get("queued.max.messages.kbytes", _QUEUED_KIB),
-            "on_commit": _committed,
+            "on_commit": self._committed,
             "error_cb": self._heard,
         }
         if settings.instance is not None:
@@ -102,6 +106,7 @@ class EventConsumer:
                 if self._hand:
                     self._metrics.count_batch(len(self._hand), oldest_ms(self._hand))
                     self._take()
+                self._commit_again()
                 self._metrics.set_lag(lag_of(self._consumer))
         finally:
             self._consumer.close()  # once what was committed is with the brokers
@@ -160,7 +165,7 @@ class EventConsumer:
         self._consumer.resume(self._consumer.assignment())
 
     def _commit(self) -> None:
-        """Commit what the store has. Where that fails it is read again, and changes nothing then."""
+        """Commit what the store has."""
         ends: dict[int, int] = {}
         for message in self._hand:
             partition, offset = message.partition(), message.offset()
@@ -170,6 +175,22 @@ class EventConsumer:
         if ends:
             offsets = [TopicPartition(self._topic, partition, end) for partition, end in ends.items()]
             self._consumer.commit(offsets=offsets, asynchronous=True)
+
+    def _committed(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        """Hear what came of a commit: a group that shares its partitions out anew takes none."""
+        error = error or next((at.error for at in partitions if at.error is not None), None)
+        if error is not None and self._commit_again_at is None:
+            _LOG.warning("what was stored is not committed, which is tried again: %s", error.str())
+            self._commit_again_at = time.monotonic() + _COMMIT_AGAIN_SECONDS
+
+    def _commit_again(self) -> None:
+        """Commit all that was read, between two batches: it is stored. Else nothing would tell so until more comes."""
+        if self._hand or self._commit_again_at is None or time.monotonic() < self._commit_again_at:
+            return
+        self._commit_again_at = None
+        read = [at for at in self._consumer.position(self._consumer.assignment()) if at.offset >= 0]
+        if read:
+            self._consumer.commit(offsets=read, asynchronous=True)
 
     def _sound(self, messages: Sequence[Message]) -> list[Message]:
         """Leave out what is no message but the news of an error."""
@@ -219,8 +240,3 @@ class EventConsumer:
         gone = {partition.partition for partition in partitions}
         self._hand = [message for message in self._hand if message.partition() not in gone]
         consumer.incremental_unassign(partitions)
-
-
-def _committed(error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-    if error is not None:
-        _LOG.warning("a batch was stored, but not committed: %s", error.str())

@@ -66,6 +66,23 @@ def test_a_second_one_joins_and_leaves_while_events_flow_and_each_is_stored_once
     store.close()
 
 
+def test_what_is_stored_while_the_group_is_shared_out_anew_is_committed_once_that_is_done(
+    place: Place, topic: Topic
+) -> None:
+    topic.publish(*[step(f"first-{number}", f"trace-{number}") for number in range(30)])
+    with place.consumer("first") as first:
+        wait_until(lambda: topic.lag() == {})
+        second = place.consumer("second")
+        with second:
+            wait_until(lambda: second.metric("xray_consumer_rebalances_total") > 0)
+            second.kill()  # the group waits for it, for as long as a session may be silent
+        with place.consumer("third"):
+            seen = first.metric("xray_store_documents_total")
+            topic.publish(*[step(f"later-{number}", f"trace-{number}") for number in range(30)])
+            wait_until(lambda: first.metric("xray_store_documents_total") > seen)
+            wait_until(lambda: topic.lag() == {})
+
+
 def settled_rebalances(consumer: SmallConsumer) -> float:
     """Wait until it has shared its partitions, and for as long as another round would take."""
     wait_until(lambda: consumer.metric("xray_consumer_rebalances_total") >= 2)
