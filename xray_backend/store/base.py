@@ -144,6 +144,8 @@ class Store(Deletions, ABC):
         Traces merge by `store.trace_state`; a step's trace is made where it is missing. A final step replaces
         a pending one, otherwise the first stored wins. What belongs to a deleted trace or project is left out, and so
         is what belongs to no stored trace and is older than the project's retention; both are counted.
+
+        Raises `Unstorable` if the batch holds what can never be kept; any part of the rest may be stored then.
         """
 
     # -- reading ----------------------------------------------------------------------------------------

@@ -13,12 +13,17 @@ from bson.objectid import ObjectId
 from bson.raw_bson import RawBSONDocument
 
 from xray_backend.clock import iso
+from xray_backend.errors import Unstorable
+from xray_backend.store.mongodb.failures import TOO_LARGE
 from xray_backend.store.mongodb.field_names import MARK, escaped_keys, unescaped_keys
 from xray_backend.store.records import Json
 
 __all__ = ["answer", "data_object_id", "encoded", "object_id", "plain", "step_object_id", "trace_object_id"]
 
 _MARK_BYTES: Final = MARK.encode()
+
+_LARGEST_BYTES: Final = 16 * 1024 * 1024
+"""MongoDB's own bound, asked here so that what is beyond it is not sent, and each server says the same."""
 
 _OPTIONS: "Final[CodecOptions[dict[str, Any]]]" = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 """A date is a number of milliseconds here, which is quicker than a calendar, and has no first and no last year."""
@@ -49,15 +54,25 @@ def data_object_id(project_id: str, data_id: str) -> ObjectId:
 
 
 def encoded(document: Mapping[str, Any]) -> RawBSONDocument:
-    """Return the document as it is stored: nearly always as it is, which the encoder finds out on its way."""
+    """Return the document as it is stored: nearly always as it is, which the encoder finds out on its way.
+
+    Raises `Unstorable` if it is larger than MongoDB takes, or holds what BSON has not.
+    """
+    try:
+        raw = _encoded(document)
+    except (InvalidDocument, OverflowError, RecursionError, UnicodeEncodeError) as error:
+        raise Unstorable(f"It holds a value that MongoDB cannot keep ({type(error).__name__}).") from error
+    if len(raw) > _LARGEST_BYTES:
+        raise Unstorable(TOO_LARGE)
+    return RawBSONDocument(raw)
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes:
     try:
         raw = bson.encode(document, check_keys=True)
     except InvalidDocument:
-        raw = bson.encode(escaped_keys(document))
-    else:
-        if _MARK_BYTES in raw:
-            raw = bson.encode(escaped_keys(document))
-    return RawBSONDocument(raw)
+        return bson.encode(escaped_keys(document))
+    return bson.encode(escaped_keys(document)) if _MARK_BYTES in raw else raw
 
 
 def answer(stored: RawBSONDocument) -> Json:
