@@ -233,7 +233,7 @@ class Store(Deletions, ABC):
 
     @abstractmethod
     def state(self) -> StoreState:
-        """Tell how much waits, and how large it is. Does not block, and never raises."""
+        """Tell how much waits, and how large it is. Takes a second at most, and never raises."""
 
     @abstractmethod
     def ping(self) -> None:
