@@ -44,7 +44,7 @@ class Topology:
         self._folder = folder
         self._stack = ExitStack()
         self.kafka_servers = ""
-        self.store_url = ""
+        self.store_url = self.topic = ""
         self.apis: list[str] = []
         self.project_id = self.api_key = self.token = ""
         self._variables: dict[str, str] = {}
@@ -56,6 +56,7 @@ class Topology:
             s3 = stack.enter_context(MotoS3()).endpoint
             self._variables = {**settings_of(kafka.servers, mongo.url, s3), "XRAY_REGISTRATION_OPEN": "1"}
             self.kafka_servers, self.store_url = kafka.servers, self._variables["XRAY_STORE_URL"]
+            self.topic = self._variables["XRAY_BUS_URL"].rpartition("/")[2]
             self._run("init")
             self.apis = [stack.enter_context(self._serving(f"api-{number}")) for number in range(APIS)]
             self._register()

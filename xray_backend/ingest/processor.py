@@ -75,7 +75,8 @@ class Processor:
             if step.step_name is None or not isinstance(metadata, dict) or not metadata:
                 continue
             schema_hash, shape = self._recent_shapes.find(step.step_name, metadata, self._count_keys_left_out)
-            found[step.step_name, schema_hash] = SchemaSighting(step.step_name, schema_hash, shape, now)
+            if (step.step_name, schema_hash) not in found:
+                found[step.step_name, schema_hash] = SchemaSighting(step.step_name, schema_hash, shape, now)
         return list(found.values())
 
 
@@ -112,15 +113,16 @@ def _step_record(event: Step | StepError | TraceError) -> StepRecord:
         "artifacts": [_artifact(artifact) for artifact in event.artifacts or ()],
         "metadata": event.metadata or {},
     }
-    for field, value in (
-        ("parentStepId", event.parent_step_id),
-        ("durationMs", event.duration_ms),
-        ("inputs", event.inputs),
-        ("output", event.output),
-        ("pending", pending or None),
-    ):
-        if value is not None:
-            document[field] = value
+    if event.parent_step_id is not None:
+        document["parentStepId"] = event.parent_step_id
+    if event.duration_ms is not None:
+        document["durationMs"] = event.duration_ms
+    if event.inputs is not None:
+        document["inputs"] = event.inputs
+    if event.output is not None:
+        document["output"] = event.output
+    if pending:
+        document["pending"] = True
     return StepRecord(
         step_id=event.step_id,
         trace_id=event.trace_id,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from confluent_kafka import Message
 
 from xray_backend.errors import Unstorable
+from xray_backend.ingest.checks import Checks
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
 from xray_backend.ingest.shapes import Event
@@ -31,17 +32,30 @@ class Storing:
         Raises `Unavailable` if the store is away; then all may be repeated. Raises `NewerVersion`.
         """
         dead: list[DeadLetter] = []
-        projects: dict[str, list[_Read]] = {}
+        projects: dict[str, list[tuple[Message, bytes]]] = {}
         for message in messages:
             try:
                 read = read_message(message)
-                event = parse_again(read.text, self._limits, read.project_id)
-                projects.setdefault(read.project_id, []).append((message, event))
-            except (BadMessage, Unacceptable) as error:
+                projects.setdefault(read.project_id, []).append((message, read.text))
+            except BadMessage as error:
                 dead.append(DeadLetter(message, str(error)))
-        for project_id, group in projects.items():
-            dead += self._store_group(project_id, group)
+        for project_id, texts in projects.items():
+            group, unacceptable = self._parse(project_id, texts)
+            dead += unacceptable
+            if group:
+                dead += self._store_group(project_id, group)
         return dead
+
+    def _parse(self, project_id: str, texts: Sequence[tuple[Message, bytes]]) -> tuple[list[_Read], list[DeadLetter]]:
+        checks = Checks(project_id, self._limits)
+        group: list[_Read] = []
+        dead: list[DeadLetter] = []
+        for message, text in texts:
+            try:
+                group.append((message, parse_again(text, checks)))
+            except Unacceptable as error:
+                dead.append(DeadLetter(message, str(error)))
+        return group, dead
 
     def _store_group(self, project_id: str, group: Sequence[_Read]) -> list[DeadLetter]:
         """Store as a whole, or by halves, so that one event at fault does not cost the others."""

@@ -21,6 +21,8 @@ from xray_backend.store.records import Json
 __all__ = ["answer", "data_object_id", "encoded", "object_id", "plain", "step_object_id", "trace_object_id"]
 
 _MARK_BYTES: Final = MARK.encode()
+_FIRST_OF_MARK: Final = _MARK_BYTES[:1]
+"""Looked for first: one byte is found, or missed, ten times as fast as four, and UTF-8 seldom has it."""
 
 _LARGEST_BYTES: Final = 16 * 1024 * 1024
 """MongoDB's own bound, asked here so that what is beyond it is not sent, and each server says the same."""
@@ -72,7 +74,11 @@ def _encoded(document: Mapping[str, Any]) -> bytes:
         raw = bson.encode(document, check_keys=True)
     except InvalidDocument:
         return bson.encode(escaped_keys(document))
-    return bson.encode(escaped_keys(document)) if _MARK_BYTES in raw else raw
+    return bson.encode(escaped_keys(document)) if _holds_mark(raw) else raw
+
+
+def _holds_mark(raw: bytes | memoryview) -> bool:
+    return _FIRST_OF_MARK in raw and _MARK_BYTES in raw
 
 
 def answer(stored: RawBSONDocument) -> Json:
@@ -83,7 +89,7 @@ def answer(stored: RawBSONDocument) -> Json:
 def plain(stored: RawBSONDocument) -> dict[str, Any]:
     """Return the fields of a stored document, with the keys that were sent."""
     document = bson.decode(stored.raw, _OPTIONS)
-    return unescaped_keys(document) if _MARK_BYTES in stored.raw else document
+    return unescaped_keys(document) if _holds_mark(stored.raw) else document
 
 
 def _jsonable(value: object) -> str | int:
