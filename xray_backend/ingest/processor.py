@@ -1,10 +1,11 @@
 """Events become what the store takes: traces, steps, data records and the shapes of metadata."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from xray_backend.clock import now_ms
+from xray_backend.errors import Unstorable
 from xray_backend.ids import new_object_id
 from xray_backend.ingest.content import decoded
 from xray_backend.ingest.recent_shapes import RecentShapes
@@ -53,7 +54,7 @@ class Processor:
         return EventBatch(project_id, traces, steps, data, self._sightings(steps))
 
     def process(self, batch: EventBatch) -> WriteResult:
-        """Store a batch; durable when this returns, idempotent. Raises `Unavailable` if the store is away."""
+        """Store a batch; durable when this returns, idempotent. Raises `Unavailable` and `Unstorable`, as the store."""
         due = self._memory.due(batch.project_id, batch.schemas)
         with self._metrics.time_store("write"):
             result = self._store.write(dataclasses.replace(batch, schemas=due))
@@ -62,6 +63,21 @@ class Processor:
         self._metrics.count_stored(new=result.stored, repeated=result.repeated, deleted=result.deleted)
         self._metrics.count_left_out("shape", result.shapes_left_out)
         return result
+
+    def store(self, project_id: str, events: Sequence[Event]) -> list[tuple[int, str]]:
+        """Store events as a whole, or by halves, so that one at fault does not cost the others; durable, idempotent.
+
+        Returns the places of those that can never be stored, and why. Raises `Unavailable` if the store is away.
+        """
+        try:
+            self.process(self.to_batch(project_id, events))
+        except Unstorable as error:
+            if len(events) == 1:
+                return [(0, str(error))]
+            half = len(events) // 2
+            before = self.store(project_id, events[:half])
+            return before + [(half + place, reason) for place, reason in self.store(project_id, events[half:])]
+        return []
 
     def _count_keys_left_out(self, keys: int) -> None:
         self._metrics.count_left_out("key", keys)

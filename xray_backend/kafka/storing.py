@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from confluent_kafka import Message
 
-from xray_backend.errors import Unstorable
 from xray_backend.ingest.checks import Checks
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
@@ -41,9 +40,9 @@ class Storing:
                 dead.append(DeadLetter(message, str(error)))
         for project_id, texts in projects.items():
             group, unacceptable = self._parse(project_id, texts)
+            refused = self._processor.store(project_id, [event for _, event in group]) if group else ()
             dead += unacceptable
-            if group:
-                dead += self._store_group(project_id, group)
+            dead += [DeadLetter(group[place][0], reason) for place, reason in refused]
         return dead
 
     def _parse(self, project_id: str, texts: Sequence[tuple[Message, bytes]]) -> tuple[list[_Read], list[DeadLetter]]:
@@ -56,14 +55,3 @@ class Storing:
             except Unacceptable as error:
                 dead.append(DeadLetter(message, str(error)))
         return group, dead
-
-    def _store_group(self, project_id: str, group: Sequence[_Read]) -> list[DeadLetter]:
-        """Store as a whole, or by halves, so that one event at fault does not cost the others."""
-        try:
-            self._processor.process(self._processor.to_batch(project_id, [event for _, event in group]))
-        except Unstorable as error:
-            if len(group) == 1:
-                return [DeadLetter(group[0][0], str(error))]
-            half = len(group) // 2
-            return self._store_group(project_id, group[:half]) + self._store_group(project_id, group[half:])
-        return []

@@ -26,8 +26,10 @@ from pymongo.errors import (
 from tests.backend.store.mongodb.place import Place
 from tests.contract.test_store import all_steps, data, start, step, trace_of
 from xray_backend.errors import BadRequest, Unavailable, Unstorable
+from xray_backend.ingest.bus import InlineBus
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
+from xray_backend.ingest.wire import parse_ingest
 from xray_backend.kafka.message import headers_of
 from xray_backend.kafka.storing import Storing
 from xray_backend.metrics import Metrics
@@ -175,3 +177,18 @@ def test_of_a_trace_that_grows_too_large_only_the_events_at_fault_are_set_aside(
     assert trace_of(store, "small")["metadata"] == {"k": 1}
     assert len(all_steps(store)) == 20
     assert len(storing.store(grown)) == 3
+
+
+def test_without_a_queue_the_events_that_can_never_be_stored_are_rejected_by_their_places(store: Store) -> None:
+    events = [
+        {"type": "trace-start", "traceId": "large", "createdAt": 1, "metadata": {f"k{number}": "x" * 3 * MIB}}
+        for number in range(4)
+    ]
+    broken, good = {"type": "step"}, {"type": "trace-start", "traceId": "small", "createdAt": 1}
+    limits = Limits(max_body_bytes=20 * MIB, max_event_bytes=5 * MIB)
+    taken = parse_ingest(json.dumps({"events": [broken, *events, good]}).encode(), limits, "p").taken
+    refused = InlineBus(Processor(store, Metrics())).publish("p", taken, "r")
+    assert [rejection.index for rejection in refused] == [3, 4]
+    assert all("16 MiB" in rejection.error for rejection in refused)
+    assert set(trace_of(store, "large")["metadata"]) == {"k0", "k1"}
+    assert trace_of(store, "small")["status"] == "pending"
