@@ -95,7 +95,7 @@ def fill(store: Store, steps: list[dict[str, object]]) -> None:
     processor, checks = Processor(store, Metrics()), Checks(PROJECT, Limits())
     texts = [msgspec.json.encode(step) for step in steps]
     for at in range(0, len(texts), BATCH):
-        processor.process(processor.to_batch(PROJECT, [parse_again(text, checks) for text in texts[at : at + BATCH]]))
+        processor.process(processor.to_batch(PROJECT, (parse_again(text, checks) for text in texts[at : at + BATCH])))
 
 
 def questions(step: Mapping[str, Any]) -> dict[str, Callable[[Store], object]]:

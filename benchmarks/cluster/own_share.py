@@ -35,7 +35,7 @@ def own_microseconds(store_url: str, project_id: str) -> tuple[float, float]:
 
     def take(at: int) -> float:
         started = time.process_time()
-        events = [parse_again(text, checks) for text in texts[at : at + BATCH]]
+        events = (parse_again(text, checks) for text in texts[at : at + BATCH])
         processor.process(processor.to_batch(project_id, events))
         return time.process_time() - started
 

@@ -40,18 +40,25 @@ class Processor:
         self._recent_shapes = RecentShapes()
 
     def to_batch(self, project_id: str, events: Iterable[Event]) -> EventBatch:
-        """Sort checked events by what they become; the project is the caller's, whatever the events say."""
+        """Sort checked events by what they become; the project is the caller's, whatever the events say.
+
+        Of events that are made one by one, hardly more than one is in memory at a time. Raises `Unstorable`.
+        """
         traces: list[TraceEvent] = []
         steps: list[StepRecord] = []
         data: list[DataRecord] = []
+        sightings: dict[tuple[str, str], SchemaSighting] = {}
+        now = self._clock()
         for event in events:
-            if isinstance(event, Data):
+            if isinstance(event, (Step, StepError, TraceError)):
+                step = _step_record(event)
+                self._see(step, sightings, now)
+                steps.append(self._store.compact(project_id, step))
+            elif isinstance(event, Data):
                 data.append(_data_record(event))
-            elif isinstance(event, (Step, StepError, TraceError)):
-                steps.append(_step_record(event))
             else:
                 traces.append(_trace_event(event))
-        return EventBatch(project_id, traces, steps, data, self._sightings(steps))
+        return EventBatch(project_id, traces, steps, data, list(sightings.values()))
 
     def process(self, batch: EventBatch) -> WriteResult:
         """Store a batch; durable when this returns, idempotent. Raises `Unavailable` and `Unstorable`, as the store."""
@@ -82,18 +89,14 @@ class Processor:
     def _count_keys_left_out(self, keys: int) -> None:
         self._metrics.count_left_out("key", keys)
 
-    def _sightings(self, steps: Iterable[StepRecord]) -> list[SchemaSighting]:
-        """List each shape once, of those steps that have a name under which it can be found."""
-        now = self._clock()
-        found: dict[tuple[str, str], SchemaSighting] = {}
-        for step in steps:
-            metadata = step.document["metadata"]
-            if step.step_name is None or not isinstance(metadata, dict) or not metadata:
-                continue
-            schema_hash, shape = self._recent_shapes.find(step.step_name, metadata, self._count_keys_left_out)
-            if (step.step_name, schema_hash) not in found:
-                found[step.step_name, schema_hash] = SchemaSighting(step.step_name, schema_hash, shape, now)
-        return list(found.values())
+    def _see(self, step: StepRecord, seen: dict[tuple[str, str], SchemaSighting], now_ms: int) -> None:
+        """Note the step's shape, once, if the step has a name under which it can be found."""
+        metadata = step.document["metadata"]
+        if step.step_name is None or not isinstance(metadata, dict) or not metadata:
+            return
+        schema_hash, shape = self._recent_shapes.find(step.step_name, metadata, self._count_keys_left_out)
+        if (step.step_name, schema_hash) not in seen:
+            seen[step.step_name, schema_hash] = SchemaSighting(step.step_name, schema_hash, shape, now_ms)
 
 
 def _trace_event(event: TraceStart | TraceSuccess | TraceFailure) -> TraceEvent:

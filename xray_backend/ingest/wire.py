@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from xray_backend.errors import BadRequest, TooLarge
-from xray_backend.ingest.big_integers import may_hold_big_integers
+from xray_backend.ingest.big_integers import signs_in
 from xray_backend.ingest.checks import Checks
 from xray_backend.ingest.decoded_batch import decoded_batch
 from xray_backend.ingest.limits import Limits
@@ -90,8 +90,8 @@ def _checked(place: int, item: tuple[bytes, Event] | Unacceptable, checks: Check
 
 
 def _check(text: bytes, event: Event, checks: Checks) -> None:
-    deep = text.count(b"{") + text.count(b"[") > checks.limits.max_depth
-    checks.event(event, deep=deep, big_integers=may_hold_big_integers(text))
+    containers, big_integers = signs_in(text)
+    checks.event(event, deep=containers > checks.limits.max_depth, big_integers=big_integers)
 
 
 def _decoded(text: bytes | Unacceptable, limits: Limits) -> tuple[bytes, Event] | Unacceptable:

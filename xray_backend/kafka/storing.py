@@ -1,9 +1,10 @@
 """From messages to the store: what can be kept is kept, and what never can is told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from confluent_kafka import Message
 
+from xray_backend.errors import Unstorable
 from xray_backend.ingest.checks import Checks
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
@@ -15,7 +16,7 @@ from xray_backend.kafka.message import BadMessage, read_message
 
 __all__ = ["Storing"]
 
-_Read = tuple[Message, Event]
+_Text = tuple[Message, bytes]
 
 
 class Storing:
@@ -31,27 +32,37 @@ class Storing:
         Raises `Unavailable` if the store is away; then all may be repeated. Raises `NewerVersion`.
         """
         dead: list[DeadLetter] = []
-        projects: dict[str, list[tuple[Message, bytes]]] = {}
+        projects: dict[str, list[_Text]] = {}
         for message in messages:
             try:
                 read = read_message(message)
                 projects.setdefault(read.project_id, []).append((message, read.text))
             except BadMessage as error:
                 dead.append(DeadLetter(message, str(error)))
-        for project_id, texts in projects.items():
-            group, unacceptable = self._parse(project_id, texts)
-            refused = self._processor.store(project_id, [event for _, event in group]) if group else ()
-            dead += unacceptable
-            dead += [DeadLetter(group[place][0], reason) for place, reason in refused]
+        for project_id, group in projects.items():
+            dead += self._store_group(project_id, group)
         return dead
 
-    def _parse(self, project_id: str, texts: Sequence[tuple[Message, bytes]]) -> tuple[list[_Read], list[DeadLetter]]:
-        checks = Checks(project_id, self._limits)
-        group: list[_Read] = []
+    def _store_group(self, project_id: str, group: Sequence[_Text]) -> list[DeadLetter]:
+        """Read each event when its turn comes, so that few are in memory; all only where one is to be found."""
         dead: list[DeadLetter] = []
-        for message, text in texts:
+        try:
+            events = (event for _, event in self._read(project_id, group, dead))
+            self._processor.process(self._processor.to_batch(project_id, events))
+        except Unstorable:
+            dead.clear()
+            read = list(self._read(project_id, group, dead))
+            refused = self._processor.store(project_id, [event for _, event in read])
+            dead += [DeadLetter(read[place][0], reason) for place, reason in refused]
+        return dead
+
+    def _read(self, project_id: str, group: Sequence[_Text], dead: list[DeadLetter]) -> Iterator[tuple[Message, Event]]:
+        """Parse what can be, and list the others as dead."""
+        checks = Checks(project_id, self._limits)
+        for message, text in group:
             try:
-                group.append((message, parse_again(text, checks)))
+                event = parse_again(text, checks)
             except Unacceptable as error:
                 dead.append(DeadLetter(message, str(error)))
-        return group, dead
+            else:
+                yield message, event

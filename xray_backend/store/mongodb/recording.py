@@ -17,7 +17,7 @@ from xray_backend.store.mongodb.stored import data_object_id, encoded, step_obje
 from xray_backend.store.mongodb.tombstones import Tombstones
 from xray_backend.store.records import DataRecord, EventBatch, StepRecord, WriteResult
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "step_document"]
 
 
 class Recording:
@@ -54,7 +54,7 @@ class Recording:
     def _write_steps(self, batch: EventBatch) -> int:
         """Insert the steps, let the final ones take the places of those that ran, and return how many were new."""
         chosen, ran = _chosen(batch.steps)
-        documents = [_step_document(batch.project_id, step) for step in chosen]
+        documents = [step_document(batch.project_id, step) for step in chosen]
         known = insert_new(self._database, Step, documents)
         ended = self._end(batch.project_id, [documents[place] for place in known if not chosen[place].pending])
         return len(chosen) - len(known) + ended + len(ran - {chosen[place].step_id for place in known})
@@ -88,7 +88,10 @@ def _chosen(steps: Iterable[StepRecord]) -> tuple[list[StepRecord], set[str]]:
     return list(chosen.values()), ran
 
 
-def _step_document(project_id: str, step: StepRecord) -> RawBSONDocument:
+def step_document(project_id: str, step: StepRecord) -> RawBSONDocument:
+    """Return a step as it is stored. Raises `Unstorable` if that cannot be."""
+    if isinstance(step.document, RawBSONDocument):  # it was made beforehand
+        return step.document
     return encoded(
         {
             "_id": step_object_id(project_id, step.step_id),

@@ -20,7 +20,7 @@ from xray_backend.store.mongodb.keys import Keys
 from xray_backend.store.mongodb.members import Members
 from xray_backend.store.mongodb.query import Query
 from xray_backend.store.mongodb.reading import Reading
-from xray_backend.store.mongodb.recording import Recording
+from xray_backend.store.mongodb.recording import Recording, step_document
 from xray_backend.store.mongodb.schemas import Schemas
 from xray_backend.store.mongodb.size import Size
 from xray_backend.store.records import (
@@ -37,6 +37,7 @@ from xray_backend.store.records import (
     Project,
     Role,
     StepPage,
+    StepRecord,
     StoreState,
     Unchanged,
     User,
@@ -137,6 +138,9 @@ class MongoStore(Store):
 
     def touch_keys(self, last_used_at_ms: Mapping[str, int]) -> None:
         self._keys.touch(last_used_at_ms)
+
+    def compact(self, project_id: str, step: StepRecord) -> StepRecord:
+        return step._replace(document=step_document(project_id, step))
 
     def write(self, batch: EventBatch) -> WriteResult:
         return self._recording.write(batch)

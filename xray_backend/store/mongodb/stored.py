@@ -61,7 +61,7 @@ def encoded(document: Mapping[str, Any]) -> RawBSONDocument:
     Raises `Unstorable` if it is larger than MongoDB takes, or holds what BSON has not.
     """
     try:
-        raw = _encoded(document)
+        raw = _encode(document)
     except (InvalidDocument, OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise Unstorable(f"It holds a value that MongoDB cannot keep ({type(error).__name__}).") from error
     if len(raw) > _LARGEST_BYTES:
@@ -69,12 +69,14 @@ def encoded(document: Mapping[str, Any]) -> RawBSONDocument:
     return RawBSONDocument(raw)
 
 
-def _encoded(document: Mapping[str, Any]) -> bytes:
+def _encode(document: Mapping[str, Any]) -> bytes:
     try:
         raw = bson.encode(document, check_keys=True)
+        if not _holds_mark(raw):
+            return raw
     except InvalidDocument:
-        return bson.encode(escaped_keys(document))
-    return bson.encode(escaped_keys(document)) if _holds_mark(raw) else raw
+        pass
+    return bson.encode(escaped_keys(document))
 
 
 def _holds_mark(raw: bytes | memoryview) -> bool:
