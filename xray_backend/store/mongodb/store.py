@@ -20,8 +20,9 @@ from xray_backend.store.mongodb.keys import Keys
 from xray_backend.store.mongodb.members import Members
 from xray_backend.store.mongodb.query import Query
 from xray_backend.store.mongodb.reading import Reading
-from xray_backend.store.mongodb.recording import Recording
+from xray_backend.store.mongodb.recording import Recording, step_document
 from xray_backend.store.mongodb.schemas import Schemas
+from xray_backend.store.mongodb.size import Size
 from xray_backend.store.records import (
     ApiKey,
     Collection,
@@ -36,6 +37,7 @@ from xray_backend.store.records import (
     Project,
     Role,
     StepPage,
+    StepRecord,
     StoreState,
     Unchanged,
     User,
@@ -46,9 +48,6 @@ __all__ = ["MongoStore"]
 
 _QUERY_TIMEOUT_SECONDS: Final = 10.0
 """Long enough to look through what no index answers, short enough that the client's own time limit is not first."""
-
-_UNKNOWN: Final = StoreState(waiting_calls=0, database_bytes=0, log_bytes=0)
-"""No call waits in this process, and how large the database is only its server knows."""
 
 
 class MongoStore(Store):
@@ -79,6 +78,7 @@ class MongoStore(Store):
         self._reading = Reading(finding)
         self._query = Query(finding)
         self._schemas = Schemas(self._database)
+        self._size = Size(self._database)
 
     def create_user(self, user: User) -> None:
         self._accounts.create_user(user)
@@ -138,6 +138,9 @@ class MongoStore(Store):
 
     def touch_keys(self, last_used_at_ms: Mapping[str, int]) -> None:
         self._keys.touch(last_used_at_ms)
+
+    def compact(self, project_id: str, step: StepRecord) -> StepRecord:
+        return step._replace(document=step_document(project_id, step))
 
     def write(self, batch: EventBatch) -> WriteResult:
         return self._recording.write(batch)
@@ -212,7 +215,8 @@ class MongoStore(Store):
         """Do nothing: all work is done within the calls, and the rest by the server of MongoDB."""
 
     def state(self) -> StoreState:
-        return _UNKNOWN
+        """Tell the size that the server tells; no call waits here, and the log is the server's own."""
+        return StoreState(waiting_calls=0, database_bytes=self._size.size_bytes(), log_bytes=0)
 
     def ping(self) -> None:
         with self._database.translated():
