@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from xray_backend.ingest.halving import store_by_halves
 from xray_backend.ingest.processor import Processor
 from xray_backend.ingest.taken import Rejection, Taken
 
@@ -36,8 +37,8 @@ class InlineBus(Bus):
 
     def publish(self, project_id: str, taken: Sequence[Taken], request_id: str) -> Sequence[Rejection]:
         """Process at once."""
-        self._processor.process(self._processor.to_batch(project_id, (one.event for one in taken)))
-        return ()
+        faults = store_by_halves(self._processor, project_id, taken, lambda one: one.event)
+        return [Rejection(one.place, reason, "event unstorable") for one, reason in faults]
 
     def ping(self) -> None:
         """Nothing stands between the API and the store."""

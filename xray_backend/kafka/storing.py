@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import Message
 
-from xray_backend.errors import Unstorable
+from xray_backend.ingest.halving import store_by_halves
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
 from xray_backend.ingest.shapes import Event
@@ -40,16 +40,6 @@ class Storing:
             except (BadMessage, Unacceptable) as error:
                 dead.append(DeadLetter(message, str(error)))
         for project_id, group in projects.items():
-            dead += self._store_group(project_id, group)
+            faults = store_by_halves(self._processor, project_id, group, lambda read: read[1])
+            dead += [DeadLetter(message, reason) for (message, _), reason in faults]
         return dead
-
-    def _store_group(self, project_id: str, group: Sequence[_Read]) -> list[DeadLetter]:
-        """Store as a whole, or by halves, so that one event at fault does not cost the others."""
-        try:
-            self._processor.process(self._processor.to_batch(project_id, [event for _, event in group]))
-        except Unstorable as error:
-            if len(group) == 1:
-                return [DeadLetter(group[0][0], str(error))]
-            half = len(group) // 2
-            return self._store_group(project_id, group[:half]) + self._store_group(project_id, group[half:])
-        return []

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
+    DocumentTooLarge,
     ExecutionTimeout,
     InvalidOperation,
     OperationFailure,
@@ -14,7 +15,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from xray_backend.errors import Unavailable
+from xray_backend.errors import Unavailable, Unstorable
 
 __all__ = ["DUPLICATE_KEY", "RETRY_AFTER_SECONDS", "is_transient", "translated"]
 
@@ -23,12 +24,16 @@ RETRY_AFTER_SECONDS: Final = 2
 
 DUPLICATE_KEY: Final = 11000
 
+_TOO_LARGE: Final = (10334, 17419, 17420)
+"""The server's codes for a document, or one after an update, of more than 16 MiB; mostly PyMongo says so before."""
+
 _AWAY: Final = "The database cannot be reached, or did not answer in time; try again."
 _SLOW: Final = (
     "The query took longer than its time limit and was stopped; narrow the filter, or ask for a shorter time."
 )
 _REFUSED: Final = "The database refuses the server's credentials, or does not let it do this."
 _FULL: Final = "The database's disk is full; try again when there is room."
+_FULL_DOCUMENT: Final = "With it, what is stored of its trace would be too large for the database."
 _CHANGING: Final = "The database changes its primary, or is too busy; try again."
 
 _SENTENCES: Final[Mapping[int, str]] = {
@@ -49,10 +54,17 @@ _SENTENCES: Final[Mapping[int, str]] = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what PyMongo says when the database is away into `Unavailable`; a mistake of ours stays one."""
+    """Turn what PyMongo says when the database is away into `Unavailable`; a mistake of ours stays one.
+
+    Raises `Unstorable` if a document would be larger than the database takes: that does not pass.
+    """
     try:
         yield
+    except DocumentTooLarge as error:
+        raise Unstorable(_FULL_DOCUMENT) from error
     except PyMongoError as error:
+        if _is_too_large(error):
+            raise Unstorable(_FULL_DOCUMENT) from error
         sentence = _sentence(error)
         if sentence is None:
             raise
@@ -74,6 +86,12 @@ def _sentence(error: PyMongoError) -> str | None:
     if isinstance(error, OperationFailure):
         return _CHANGING if error.has_error_label("RetryableWriteError") else _SENTENCES.get(error.code or 0)
     return None
+
+
+def _is_too_large(error: PyMongoError) -> bool:
+    if isinstance(error, BulkWriteError):
+        return any(each.get("code") in _TOO_LARGE for each in (error.details or {}).get("writeErrors") or [])
+    return isinstance(error, OperationFailure) and error.code in _TOO_LARGE
 
 
 def _of_bulk(details: Mapping[str, Any]) -> str | None:
