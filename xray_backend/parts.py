@@ -24,6 +24,10 @@ def check_urls(config: Config) -> None:
     if not config.blobs_url.startswith("file:"):
         of_cluster("xray_backend.blobs.s3", "XRAY_BLOBS_URL")
         parse_s3_url(config.blobs_url)
+    if config.bus_url != "inline:":
+        bus = _kafka_bus(config)
+        bus.check()
+        bus.close()
 
 
 def open_store(config: Config) -> Store:
@@ -43,10 +47,13 @@ def open_bus(config: Config, processor: Processor) -> Bus:
     """Open the way that events take. Raises `ConfigurationError` if it cannot be used."""
     if config.bus_url == "inline:":
         return InlineBus(processor)
-    bus: Bus = of_cluster("xray_backend.kafka.bus", "XRAY_BUS_URL").KafkaBus(
-        config.bus_url, config.kafka_options, timeout_seconds=config.bus_timeout_seconds
-    )
+    bus: Bus = _kafka_bus(config)
     return bus
+
+
+def _kafka_bus(config: Config) -> Any:
+    module = of_cluster("xray_backend.kafka.bus", "XRAY_BUS_URL")
+    return module.KafkaBus(config.bus_url, config.kafka_options, timeout_seconds=config.bus_timeout_seconds)
 
 
 def open_blobs(config: Config, store: Store, signer: UrlSigner) -> BlobStore:

@@ -1,6 +1,9 @@
 """`xray-backend consume`: takes events from the queue into the store, until it is told to stop."""
 
+import logging
+import os
 import signal
+import threading
 from typing import Any, Final
 
 from xray_backend.config import Config
@@ -15,8 +18,15 @@ from xray_backend.services.readiness import Readiness
 
 __all__ = ["consume"]
 
-SILENT_SECONDS: Final = 120.0
-"""A batch is stored or refused in less; a consumer that asks for nothing for so long hangs."""
+SILENT_SECONDS: Final = 270.0
+"""A database that vanished is given up after two minutes; brokers throw out who asks for nothing for five."""
+
+_LEAVE_SECONDS: Final = 9.0
+"""Whoever ends a program mostly waits ten."""
+
+_LOOK_SECONDS: Final = 0.1
+
+_LOG = logging.getLogger(__name__)
 
 
 def consume(config: Config) -> None:
@@ -33,22 +43,47 @@ def consume(config: Config) -> None:
     metrics = Metrics()
     try:
         consumer = program.make_consumer(config, Processor(store, metrics), limits_of(config), metrics)
-        _end_at_signals(consumer)
         seldom_look_for_cycles()
         readiness = Readiness({"the database": store.ping, "the queue": consumer.ping})
         checks = {"/health": lambda: _check_alive(consumer), "/ready": readiness.check}
         with StatusServer(config.consumer_host, config.consumer_port, checks, metrics.render) as status:
             print(f"X-Ray consumer ready at {status.url}", flush=True)
-            consumer.run()
+            _run(consumer)
     except program.NewerVersion as error:
         raise CommandError(str(error)) from None
     finally:
         store.close()
 
 
-def _end_at_signals(consumer: Any) -> None:
+def _run(consumer: Any) -> None:
+    """Run it in a thread of its own, so that signals are heard whatever that waits for, and are always heeded."""
+    asked = False
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            consumer.run()
+        except BaseException as error:  # noqa: BLE001 - raised again where the command waits
+            failures.append(error)
+
+    def end(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        consumer.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: consumer.stop())
+        signal.signal(number, end)
+    thread = threading.Thread(target=work, name="xray-consumer", daemon=True)
+    thread.start()
+    while thread.is_alive() and not asked:
+        thread.join(_LOOK_SECONDS)
+    thread.join(_LEAVE_SECONDS)
+    if thread.is_alive():
+        _LOG.error("the batch in hand could not be ended in %.0f s; uncommitted, it is read again", _LEAVE_SECONDS)
+        logging.shutdown()
+        os._exit(1)  # whatever the thread waits for, it has no say any more
+    if failures:
+        raise failures[0]
 
 
 def _check_alive(consumer: Any) -> None:

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from xray_backend.errors import Unavailable
 from xray_backend.kafka.message import Headers
 from xray_backend.kafka.options import Properties, refused_by_kafka, with_options
-from xray_backend.kafka.topic_check import RETRY_AFTER_SECONDS
+from xray_backend.kafka.topic_check import RETRY_AFTER_SECONDS, check_topic
 from xray_backend.kafka.url import KafkaUrl
 
 __all__ = ["AcknowledgedProducer"]
@@ -29,7 +29,7 @@ class AcknowledgedProducer:
             "acks": "all",
             "message.timeout.ms": int(_TIMEOUT_SECONDS * 1000),
             "message.max.bytes": _LARGEST_BYTES,
-            "linger.ms": 1,
+            "batch.num.messages": 1,  # brokers refuse what is too large with all that was sent beside it
         }
         self._properties = with_options(url, properties, options)
         self._producer = self._new()
@@ -52,10 +52,16 @@ class AcknowledgedProducer:
         failure, self._failure = self._failure, None
         if failure is None and not left:
             return
-        if left or failure is None or failure.fatal():
-            self._producer = self._new()
-        what = "in time" if failure is None else f"({failure.name()})"
-        raise Unavailable(f"The queue did not take a message {what}.", retry_after_seconds=RETRY_AFTER_SECONDS)
+        self._producer = self._new()  # one that brokers have forgotten asks in vain for ever
+        raise Unavailable(f"The queue did not take a message{_why(failure)}.", retry_after_seconds=RETRY_AFTER_SECONDS)
+
+    def poll(self) -> None:
+        """Let the library write to the log."""
+        self._producer.poll(0)
+
+    def ping(self, topic: str) -> None:
+        """Ask for a topic, from any thread. Raises `Unavailable` if the brokers do not answer, or it is not there."""
+        check_topic(self._producer, topic)
 
     def _new(self) -> Producer:
         try:
@@ -66,3 +72,11 @@ class AcknowledgedProducer:
     def _done(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:
             self._failure = error
+
+
+def _why(failure: KafkaError | None) -> str:
+    if failure is None:
+        return " in time"
+    if failure.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        return ": it is too large for the topic, whose max.message.bytes must be raised"
+    return f" ({failure.name()})"

@@ -9,14 +9,13 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from xray_backend.clock import now_ms
-from xray_backend.errors import Unavailable
+from xray_backend.errors import CommandError, Unavailable
 from xray_backend.kafka.consumer_metrics import ConsumerMetrics
 from xray_backend.kafka.dead_letters import DeadLetters
-from xray_backend.kafka.message import text_headers
+from xray_backend.kafka.lag import lag_of, oldest_ms
 from xray_backend.kafka.options import Properties, refused_by_kafka, with_options
 from xray_backend.kafka.storing import Storing
-from xray_backend.kafka.topic_check import check_topic
+from xray_backend.kafka.topic_check import missing
 from xray_backend.kafka.url import KafkaUrl
 
 __all__ = ["ConsumerSettings", "EventConsumer"]
@@ -31,8 +30,12 @@ _LONGEST_PAUSE_SECONDS: Final = 5.0
 """How long a store that is away is left alone: soon after it is back, the consumer is, too."""
 
 _POLL_SECONDS: Final = 0.1
+_FULL_QUEUE_MS: Final = 20
+"""How long a full queue is left alone: it is empty again after some hundred milliseconds."""
+
 _QUEUED_KIB: Final = 16 * 1024
-"""What is fetched ahead: some batches, so that memory stays flat over a backlog of any length."""
+_QUEUED_MESSAGES: Final = 5 * BATCH_MESSAGES
+"""What is fetched ahead, in all and of each partition: some batches, so that memory stays flat over any backlog."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +68,22 @@ class EventConsumer:
         self._dead_letters = dead_letters
         self._metrics = metrics
         self._stopping = threading.Event()
+        self._fatal: KafkaError | None = None
         self._is_waiting = False
         self._alive_at = time.monotonic()
+        self._hand: list[Message] = []
+        """The batch in work: neither committed nor anybody else's to store."""
         properties: Properties = {
             "group.id": settings.group,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",  # what came before the group's first commit is read, too
             "partition.assignment.strategy": "cooperative-sticky",
+            "fetch.queue.backoff.ms": options.get("fetch.queue.backoff.ms", _FULL_QUEUE_MS),
+            "queued.min.messages": options.get("queued.min.messages", _QUEUED_MESSAGES),
             "queued.max.messages.kbytes": options.get("queued.max.messages.kbytes", _QUEUED_KIB),
+            "on_commit": _committed,
+            "error_cb": self._heard,
         }
         if settings.instance is not None:
             properties["group.instance.id"] = settings.instance
@@ -85,18 +95,22 @@ class EventConsumer:
     def run(self) -> None:
         """Consume until `stop`; then what is in hand is finished, and the group left.
 
-        Raises what is neither the store's absence nor a message's fault; nothing of that batch is committed.
+        Raises `CommandError` if the brokers let it go on no more, and what is neither the store's absence nor a
+        message's fault; nothing of that batch is committed.
         """
         self._consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         try:
             while not self._stopping.is_set():
                 self._alive_at = time.monotonic()
-                messages = self._sound(self._consumer.consume(BATCH_MESSAGES, self._pause_seconds))
-                if messages:
-                    self._take(messages)
-                self._metrics.set_lag(self._lag())
+                self._dead_letters.poll()
+                self._check_going_on()
+                self._hand = self._owned(self._sound(self._consumer.consume(BATCH_MESSAGES, self._pause_seconds)))
+                if self._hand:
+                    self._metrics.count_batch(len(self._hand), oldest_ms(self._hand))
+                    self._take()
+                self._metrics.set_lag(lag_of(self._consumer))
         finally:
-            self._consumer.close()
+            self._consumer.close()  # once what was committed is with the brokers
 
     def stop(self) -> None:
         """Let `run` end. May be called from a signal handler."""
@@ -107,30 +121,28 @@ class EventConsumer:
         return time.monotonic() - self._alive_at
 
     def ping(self) -> None:
-        """Ask the brokers for the topic. Raises `Unavailable` if they do not answer, or it is not there."""
+        """Ask the brokers for the topics. Raises `Unavailable` if they do not answer, or one is not there."""
         if self._stopping.is_set():
             raise Unavailable("The consumer is ending.")
-        check_topic(self._consumer, self._topic)
+        self._dead_letters.ping(self._topic)
 
-    def _take(self, messages: list[Message]) -> None:
-        """Store a batch and commit it; what cannot be stored now is tried until it can, or until the end."""
-        self._metrics.count_batch(len(messages), _age_seconds(messages))
+    def _take(self) -> None:
+        """Store the batch and commit it; what cannot be stored now is tried until it can, or until the end."""
         pause_seconds = _FIRST_PAUSE_SECONDS
-        while messages and not self._try(messages):
+        while self._hand and not self._try():
             self._metrics.count_retry()
-            messages = self._wait(messages, pause_seconds)
+            self._wait(pause_seconds)
             pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             if self._stopping.is_set():
                 return  # uncommitted: whoever comes next reads it again
-        if messages:
-            self._commit(messages)
+        self._commit()
 
-    def _try(self, messages: Sequence[Message]) -> bool:
+    def _try(self) -> bool:
         try:
-            dead = self._storing.store(messages)
+            dead = self._storing.store(self._hand)
             self._dead_letters.put(dead)
         except Unavailable as error:
-            _LOG.warning("a batch of %d events waits: %s", len(messages), error.message)
+            _LOG.warning("a batch of %d events waits: %s", len(self._hand), error.message)
             return False
         for letter in dead:
             message = letter.message
@@ -139,56 +151,60 @@ class EventConsumer:
         self._metrics.count_dead(len(dead))
         return True
 
-    def _wait(self, messages: list[Message], seconds: float) -> list[Message]:
-        """Go on asking for nothing, so that the group keeps this member; return what is still its own to store."""
+    def _wait(self, seconds: float) -> None:
+        """Go on asking for nothing, so that the group keeps this member; what it takes away leaves the hand."""
         self._is_waiting = True
         self._consumer.pause(self._consumer.assignment())
+        self._metrics.set_lag(lag_of(self._consumer, self._hand, ask=True))
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self._stopping.is_set():
             self._alive_at = time.monotonic()
+            self._check_going_on()
             message = self._consumer.poll(_POLL_SECONDS)
-            messages = [*messages, *self._sound([] if message is None else [message])]
+            self._hand += self._sound([] if message is None else [message])
         self._is_waiting = False
-        owned = self._consumer.assignment()
-        self._consumer.resume(owned)
-        partitions = {held.partition for held in owned}
-        return [message for message in messages if message.partition() in partitions]
+        self._consumer.resume(self._consumer.assignment())
 
-    def _commit(self, messages: Sequence[Message]) -> None:
+    def _commit(self) -> None:
         """Commit what the store has. Where that fails it is read again, and changes nothing then."""
         ends: dict[int, int] = {}
-        for message in messages:
+        for message in self._hand:
             partition, offset = message.partition(), message.offset()
             if partition is not None and offset is not None:
                 ends[partition] = max(ends.get(partition, 0), offset + 1)
-        offsets = [TopicPartition(self._topic, partition, end) for partition, end in ends.items()]
-        try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            if error.args[0].fatal():
-                raise
-            _LOG.warning("a batch was stored, but not committed: %s", error.args[0].str())
+        self._hand = []
+        if ends:
+            offsets = [TopicPartition(self._topic, partition, end) for partition, end in ends.items()]
+            self._consumer.commit(offsets=offsets, asynchronous=True)
 
     def _sound(self, messages: Sequence[Message]) -> list[Message]:
-        """Leave out what is no message but the news of an error. Raises `KafkaException` if there is no going on."""
+        """Leave out what is no message but the news of an error."""
         found = []
         for message in messages:
             error = message.error()
             if error is None:
                 found.append(message)
-            elif error.fatal():
-                raise KafkaException(error)
-            elif error.code() != KafkaError._PARTITION_EOF:
-                _LOG.warning("the queue said: %s", error.str())
+            else:
+                self._heard(error)
         return found
 
-    def _lag(self) -> dict[int, int]:
-        lag = {}
-        for held in self._consumer.position(self._consumer.assignment()):
-            low, high = self._consumer.get_watermark_offsets(held, cached=True)
-            position = held.offset if held.offset >= 0 else low
-            lag[held.partition] = max(0, high - position) if high >= 0 else 0
-        return lag
+    def _heard(self, error: KafkaError) -> None:
+        """Note what the library says of the brokers; it calls this while it is asked for messages."""
+        if error.fatal() or error.code() == KafkaError._FATAL:
+            self._fatal = error
+        elif error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            _LOG.warning(missing(self._topic))
+        else:
+            _LOG.warning("the queue said: %s", error.str())
+
+    def _check_going_on(self) -> None:
+        if self._fatal is not None:
+            raise CommandError(f"The queue lets this consumer go on no more: {self._fatal.str()}.")
+
+    def _owned(self, messages: Sequence[Message]) -> list[Message]:
+        """Leave out what came just before its partition went to another member, who reads it again."""
+        owned = {held.partition for held in self._consumer.assignment()} if messages else ()
+        return [message for message in messages if message.partition() in owned]
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._metrics.count_rebalance("assigned")
@@ -198,18 +214,19 @@ class EventConsumer:
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._metrics.count_rebalance("revoked")
-        consumer.incremental_unassign(partitions)
+        self._let_go(consumer, partitions)
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._metrics.count_rebalance("lost")
+        self._let_go(consumer, partitions)
+
+    def _let_go(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Give partitions back with what is in hand of them; of one that comes back it is read again."""
+        gone = {partition.partition for partition in partitions}
+        self._hand = [message for message in self._hand if message.partition() not in gone]
         consumer.incremental_unassign(partitions)
 
 
-def _age_seconds(messages: Sequence[Message]) -> float:
-    """Return how long ago the API took the oldest; the first of each partition is its oldest."""
-    firsts: dict[int | None, Message] = {}
-    for message in messages:
-        firsts.setdefault(message.partition(), message)
-    received = [text_headers(message).get("received", "") for message in firsts.values()]
-    times = [int(text) for text in received if text.isdecimal()]
-    return max(0.0, (now_ms() - min(times)) / 1000) if times else 0.0
+def _committed(error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+    if error is not None:
+        _LOG.warning("a batch was stored, but not committed: %s", error.str())

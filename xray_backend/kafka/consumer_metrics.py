@@ -5,6 +5,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from xray_backend.clock import now_ms
 from xray_backend.metrics import Metrics
 
 __all__ = ["ConsumerMetrics"]
@@ -32,16 +33,18 @@ class ConsumerMetrics:
         self._lag = Gauge(
             "xray_consumer_lag_messages", "Messages that wait, by partition.", ["partition"], registry=registry
         )
-        self._age = Gauge(
+        self._behind: set[int] = set()
+        self._oldest_ms: int | None = None
+        metrics.watch(
             "xray_consumer_oldest_event_seconds",
-            "How long ago the API took the oldest event of the batch in work; 0 when nothing waits.",
-            registry=registry,
+            "How long ago the API took the oldest event of the last batch; 0 when nothing waits.",
+            self._oldest_seconds,
         )
 
-    def count_batch(self, events: int, oldest_seconds: float) -> None:
-        """Count a batch, and note how old it is."""
+    def count_batch(self, events: int, oldest_ms: int | None) -> None:
+        """Count a batch, and note when its oldest event was taken."""
         self._batches.observe(events)
-        self._age.set(oldest_seconds)
+        self._oldest_ms = oldest_ms
 
     def count_retry(self) -> None:
         """Count a batch that must be tried again."""
@@ -57,8 +60,14 @@ class ConsumerMetrics:
 
     def set_lag(self, lag: Mapping[int, int]) -> None:
         """Note how far each partition that this consumer has is behind."""
-        self._lag.clear()
+        for partition in self._behind - set(lag):
+            self._lag.remove(str(partition))
         for partition, messages in lag.items():
             self._lag.labels(str(partition)).set(messages)
+        self._behind = set(lag)
         if not any(lag.values()):
-            self._age.set(0)
+            self._oldest_ms = None
+
+    def _oldest_seconds(self) -> float:
+        oldest_ms = self._oldest_ms
+        return 0.0 if oldest_ms is None else max(0.0, (now_ms() - oldest_ms) / 1000)

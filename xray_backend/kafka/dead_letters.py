@@ -40,6 +40,15 @@ class DeadLetters:
         if letters:
             self._producer.wait()
 
+    def poll(self) -> None:
+        """Let the library say what it has to say; costs next to nothing."""
+        self._producer.poll()
+
+    def ping(self, events_topic: str) -> None:
+        """Ask the brokers for both topics; from any thread. Raises `Unavailable` if they do not answer, or lack one."""
+        self._producer.ping(events_topic)
+        self._producer.ping(self._topic)
+
 
 def _headers(letter: DeadLetter) -> Headers:
     message = letter.message

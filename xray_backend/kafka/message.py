@@ -1,5 +1,6 @@
 """An event as a message: its JSON is the value, and what the API adds to it stands in the headers."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -14,11 +15,14 @@ __all__ = [
     "NewerVersion",
     "headers_of",
     "key_of",
+    "number_in",
     "read_message",
     "text_headers",
 ]
 
 Headers: TypeAlias = list[tuple[str, str | bytes | None]]
+
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
 
 VERSION: Final = 1
 """Of the form described here. A reader takes every older one, and stops at a newer."""
@@ -63,18 +67,24 @@ def headers_of(project_id: str, request_id: str, received_ms: int) -> Headers:
 def read_message(message: Message) -> EventMessage:
     """Read a message. Raises `NewerVersion`, or `BadMessage` if it is none of ours."""
     headers = text_headers(message)
-    version = headers.get("version", "")
-    if not version.isdecimal():
+    version = number_in(headers, "version")
+    if version is None:
         raise BadMessage("The message has no header `version`.")
-    if int(version) > VERSION:
+    if version > VERSION:
         raise NewerVersion(
             f"The message at {message.topic()} {message.partition()}/{message.offset()} has version {version}; "
             f"this program knows {VERSION}. Install the newer one here, too."
         )
-    project_id, received, text = headers.get("project"), headers.get("received", ""), message.value()
-    if not project_id or not received.isdecimal() or not isinstance(text, bytes):
+    project_id, received_ms, text = headers.get("project"), number_in(headers, "received"), message.value()
+    if not project_id or received_ms is None or not isinstance(text, bytes):
         raise BadMessage("The message has no value, or no header `project` or `received`.")
-    return EventMessage(project_id, text, headers.get("request", ""), int(received))
+    return EventMessage(project_id, text, headers.get("request", ""), received_ms)
+
+
+def number_in(headers: Mapping[str, str], name: str) -> int | None:
+    """Return the number that a header is, none if it is missing or no number that we write."""
+    text = headers.get(name, "")
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def text_headers(message: Message) -> Mapping[str, str]:

@@ -27,6 +27,7 @@ _OURS: Final = frozenset(
         "enable.idempotence",
         "enable.partition.eof",
         "group.id",
+        "group.instance.id",
         "message.timeout.ms",
         "metadata.broker.list",
         "partition.assignment.strategy",
@@ -38,6 +39,9 @@ _OURS: Final = frozenset(
 
 _OTHERWISE: Final[Properties] = {
     "reconnect.backoff.max.ms": 1000,  # brokers that are back are found at once, and asking costs them next to nothing
+    # The other one forgets how long brokers that are away were to be left alone, and asks twenty times a second.
+    "metadata.recovery.strategy": "none",
+    "topic.metadata.refresh.interval.ms": 10_000,  # a topic, or a partition, that is made later is found by then
 }
 """What holds where the owner's options say nothing."""
 

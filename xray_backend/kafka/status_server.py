@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +14,9 @@ from xray_backend.errors import ConfigurationError, Unavailable
 __all__ = ["StatusServer"]
 
 _JSON: Final = "application/json"
+
+_CLIENT_SECONDS: Final = 10.0
+"""Whoever asks and then says nothing more is let go."""
 
 
 class StatusServer:
@@ -26,11 +30,10 @@ class StatusServer:
         Raises `ConfigurationError` if the port cannot be had.
         """
         try:
-            self._server = ThreadingHTTPServer((host, port), partial(_Handler, checks, render))
+            self._server = _Server((host, port), partial(_Handler, checks, render))
         except OSError as error:
             reason = error.strerror or "it cannot be used"
             raise ConfigurationError(f"The consumer cannot listen on {host} port {port}: {reason}.") from None
-        self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="xray-status", daemon=True)
 
     @property
@@ -49,7 +52,17 @@ class StatusServer:
         self._thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Bind without asking for the host's name, which takes a minute where nobody answers such questions."""
+        TCPServer.server_bind(self)
+
+
 class _Handler(BaseHTTPRequestHandler):
+    timeout = _CLIENT_SECONDS
+
     def __init__(self, checks: Mapping[str, Callable[[], None]], render: Callable[[], bytes], *arguments: Any) -> None:
         self._checks = checks
         self._render = render

@@ -6,7 +6,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 
 from xray_backend.errors import Unavailable
 
-__all__ = ["RETRY_AFTER_SECONDS", "check_topic"]
+__all__ = ["RETRY_AFTER_SECONDS", "check_topic", "missing"]
 
 RETRY_AFTER_SECONDS: Final = 5
 """Brokers elect a leader in some seconds; the SDK keeps the events meanwhile."""
@@ -22,6 +22,9 @@ def check_topic(client: Consumer | Producer, topic: str) -> None:
     except KafkaException:
         raise Unavailable("The queue does not answer.", retry_after_seconds=RETRY_AFTER_SECONDS) from None
     if known.error is not None:
-        raise Unavailable(
-            f"The queue has no topic {topic}; `xray-backend init` makes it.", retry_after_seconds=RETRY_AFTER_SECONDS
-        )
+        raise Unavailable(missing(topic), retry_after_seconds=RETRY_AFTER_SECONDS)
+
+
+def missing(topic: str) -> str:
+    """Say that a topic is not there, and what makes it."""
+    return f"The queue has no topic {topic}; `xray-backend init` makes it."

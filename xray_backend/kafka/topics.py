@@ -35,7 +35,7 @@ def make_topics(url: str, options: Mapping[str, str], *, partitions: int, replic
 
 def _outcome(name: str, partitions: int, future: object) -> str:
     try:
-        future.result(_WAIT_SECONDS)  # type: ignore[attr-defined] # a Future, which the library does not type
+        future.result(2 * _WAIT_SECONDS)  # type: ignore[attr-defined] # a Future, which the library does not type
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return f"Topic {name}: is there."

@@ -4,6 +4,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from pymongo import timeout
+
 from xray_backend.clock import now_ms
 from xray_backend.query.cursor import FieldPosition, Position, StepPosition
 from xray_backend.query.sort import Sort
@@ -48,6 +50,9 @@ __all__ = ["MongoStore"]
 
 _QUERY_TIMEOUT_SECONDS: Final = 10.0
 """Long enough to look through what no index answers, short enough that the client's own time limit is not first."""
+
+_PING_SECONDS: Final = 2.0
+"""A database at rest answers in milliseconds, and whoever asks whether the server is ready does not wait for long."""
 
 
 class MongoStore(Store):
@@ -219,7 +224,7 @@ class MongoStore(Store):
         return StoreState(waiting_calls=0, database_bytes=self._size.size_bytes(), log_bytes=0)
 
     def ping(self) -> None:
-        with self._database.translated():
+        with self._database.translated(), timeout(_PING_SECONDS):
             self._database.handle().command("ping")
 
     def close(self) -> None:
