@@ -19,6 +19,7 @@ import requests
 from tests.servers.apache_kafka import ApacheKafka
 from tests.servers.java_mongo import JavaMongo
 from tests.servers.moto_s3 import MotoS3
+from tests.servers.programs import settings_of
 
 __all__ = ["APIS", "Consumer", "Topology"]
 
@@ -43,8 +44,7 @@ class Topology:
         self._folder = folder
         self._stack = ExitStack()
         self.kafka_servers = ""
-        self.topic = "xray-events"
-        self.store_url = ""
+        self.store_url = self.topic = ""
         self.apis: list[str] = []
         self.project_id = self.api_key = self.token = ""
         self._variables: dict[str, str] = {}
@@ -54,15 +54,9 @@ class Topology:
             kafka = stack.enter_context(ApacheKafka())
             mongo = stack.enter_context(JavaMongo())
             s3 = stack.enter_context(MotoS3()).endpoint
-            self.kafka_servers, self.store_url = kafka.servers, f"{mongo.url.rstrip('/')}/xray"
-            self._variables = {
-                "XRAY_BUS_URL": f"kafka://{kafka.servers}/{self.topic}",
-                "XRAY_STORE_URL": self.store_url,
-                "XRAY_BLOBS_URL": f"s3://xray/blobs?endpoint={s3.url}&addressing=path&region=us-east-1",
-                "XRAY_JWT_SECRET": secrets.token_hex(32),
-                "XRAY_REGISTRATION_OPEN": "1",
-                **s3.variables(),
-            }
+            self._variables = {**settings_of(kafka.servers, mongo.url, s3), "XRAY_REGISTRATION_OPEN": "1"}
+            self.kafka_servers, self.store_url = kafka.servers, self._variables["XRAY_STORE_URL"]
+            self.topic = self._variables["XRAY_BUS_URL"].rpartition("/")[2]
             self._run("init")
             self.apis = [stack.enter_context(self._serving(f"api-{number}")) for number in range(APIS)]
             self._register()

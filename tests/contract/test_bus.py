@@ -15,6 +15,7 @@ from tests.backend.api.events import data, step, trace_failure, trace_start, tra
 from tests.backend.background import wait_until
 from tests.backend.kafka.consuming import QUICK, step_ids
 from tests.backend.kafka.topic import PROJECT, Topic, taken
+from tests.servers.fixtures import LIVE
 from xray_backend.config import load_config
 from xray_backend.ingest.bus import Bus, InlineBus
 from xray_backend.ingest.limits import Limits
@@ -69,7 +70,7 @@ def consumed(topic: Topic, store: Store) -> Iterator[None]:
     thread.join()
 
 
-BUSES = {"inline": inline, "kafka": kafka}
+BUSES = [pytest.param(inline, id="inline"), pytest.param(kafka, id="kafka", marks=pytest.mark.live if LIVE else ())]
 
 
 @pytest.fixture(params=BUSES)
@@ -77,7 +78,7 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Way]:
     store = SqliteStore(tmp_path / "store.db")
     with ExitStack() as stack:
         stack.callback(store.close)
-        yield stack.enter_context(BUSES[request.param](request, store))
+        yield stack.enter_context(request.param(request, store))
 
 
 def trace(store: Store, trace_id: str) -> dict[str, Any]:

@@ -391,6 +391,20 @@ def test_data_records_are_listed_without_content_and_unknown_ids_are_left_out(st
     assert store.data_of("p", "trace", []) == DataPage([], 0)
 
 
+def test_a_step_that_was_made_compact_is_stored_as_any_other(store: Store) -> None:
+    steps = [
+        step("s0", metadata={"a.b": 1, "$c": {"d": [1, 2.5, None]}}, parentStepId="s1"),
+        step("s1", pending=True),
+        step("s2", "other", at=T0 + 0.75),
+    ]
+    assert store.write(EventBatch("p", steps=[store.compact("p", each) for each in steps])).stored == 3
+    assert store.write(EventBatch("q", steps=steps)).stored == 3
+    assert store.write(EventBatch("p", steps=[store.compact("p", step("s1"))])).stored == 1
+    assert store.write(EventBatch("q", steps=[step("s1")])).stored == 1
+    found = [[{**each, "_id": "", "projectId": ""} for each in all_steps(store, project)] for project in "pq"]
+    assert sorted(map(json.dumps, found[0])) == sorted(map(json.dumps, found[1]))
+
+
 def test_of_many_large_data_records_the_first_are_listed_and_how_far_that_goes_is_told(store: Store) -> None:
     large = [replace(data(f"d{n}"), metadata={"text": "x" * 200_000}) for n in range(40)]
     store.write(EventBatch("p", data=large))

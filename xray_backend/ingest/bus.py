@@ -36,8 +36,8 @@ class InlineBus(Bus):
 
     def publish(self, project_id: str, taken: Sequence[Taken], request_id: str) -> Sequence[Rejection]:
         """Process at once."""
-        self._processor.process(self._processor.to_batch(project_id, (one.event for one in taken)))
-        return ()
+        refused = self._processor.store(project_id, [one.event for one in taken])
+        return [Rejection(taken[place].place, reason, "event unstorable") for place, reason in refused]
 
     def ping(self) -> None:
         """Nothing stands between the API and the store."""

@@ -93,8 +93,8 @@ class Checks:
         _within("durationMs", event.duration_ms, LAST_MS)
         self._name("stepName", event.step_name)
         for index, artifact in enumerate(event.artifacts or ()):
-            _client_id(f"artifacts[{index}].dataId", artifact.data_id)
-            self._name(f"artifacts[{index}].key", artifact.key)
+            _client_id("artifacts[{}].dataId", artifact.data_id, index)
+            self._name("artifacts[{}].key", artifact.key, index)
 
     def _data(self, event: Data) -> None:
         self._captured(event)
@@ -113,10 +113,10 @@ class Checks:
                 raise Unacceptable("`sha256` must be 64 hexadecimal digits.")
             item.sha256 = item.sha256.lower()
 
-    def _name(self, field: str, text: str | None) -> None:
+    def _name(self, field: str, text: str | None, index: int = 0) -> None:
         bound = self.limits.max_name_characters
         if text is not None and len(text) > bound:
-            raise Unacceptable(f"`{field}` has {len(text)} characters; the limit is {bound}.")
+            raise Unacceptable(f"`{field.format(index)}` has {len(text)} characters; the limit is {bound}.")
 
     def _content_type(self, text: str | None) -> None:
         bound = self.limits.max_content_type_characters
@@ -141,10 +141,11 @@ _CHECKS: Final[dict[type, Callable[[Checks, Any], None]]] = {
 }
 
 
-def _client_id(field: str, text: str | None) -> None:
+def _client_id(field: str, text: str | None, index: int = 0) -> None:
     if text is not None and not is_valid_client_id(text):
         raise Unacceptable(
-            f"`{field}` must be 1 to 200 letters, digits, `_`, `.`, `:` and `-`, and begin with a letter or a digit."
+            f"`{field.format(index)}` must be 1 to 200 letters, digits, `_`, `.`, `:` and `-`, and begin with a letter "
+            "or a digit."
         )
 
 

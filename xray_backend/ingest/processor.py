@@ -1,10 +1,11 @@
 """Events become what the store takes: traces, steps, data records and the shapes of metadata."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from xray_backend.clock import now_ms
+from xray_backend.errors import Unstorable
 from xray_backend.ids import new_object_id
 from xray_backend.ingest.content import decoded
 from xray_backend.ingest.recent_shapes import RecentShapes
@@ -39,21 +40,28 @@ class Processor:
         self._recent_shapes = RecentShapes()
 
     def to_batch(self, project_id: str, events: Iterable[Event]) -> EventBatch:
-        """Sort checked events by what they become; the project is the caller's, whatever the events say."""
+        """Sort checked events by what they become; the project is the caller's, whatever the events say.
+
+        Of events that are made one by one, hardly more than one is in memory at a time. Raises `Unstorable`.
+        """
         traces: list[TraceEvent] = []
         steps: list[StepRecord] = []
         data: list[DataRecord] = []
+        sightings: dict[tuple[str, str], SchemaSighting] = {}
+        now = self._clock()
         for event in events:
-            if isinstance(event, Data):
+            if isinstance(event, (Step, StepError, TraceError)):
+                step = _step_record(event)
+                self._see(step, sightings, now)
+                steps.append(self._store.compact(project_id, step))
+            elif isinstance(event, Data):
                 data.append(_data_record(event))
-            elif isinstance(event, (Step, StepError, TraceError)):
-                steps.append(_step_record(event))
             else:
                 traces.append(_trace_event(event))
-        return EventBatch(project_id, traces, steps, data, self._sightings(steps))
+        return EventBatch(project_id, traces, steps, data, list(sightings.values()))
 
     def process(self, batch: EventBatch) -> WriteResult:
-        """Store a batch; durable when this returns, idempotent. Raises `Unavailable` if the store is away."""
+        """Store a batch; durable when this returns, idempotent. Raises `Unavailable` and `Unstorable`, as the store."""
         due = self._memory.due(batch.project_id, batch.schemas)
         with self._metrics.time_store("write"):
             result = self._store.write(dataclasses.replace(batch, schemas=due))
@@ -63,20 +71,32 @@ class Processor:
         self._metrics.count_left_out("shape", result.shapes_left_out)
         return result
 
+    def store(self, project_id: str, events: Sequence[Event]) -> list[tuple[int, str]]:
+        """Store events as a whole, or by halves, so that one at fault does not cost the others; durable, idempotent.
+
+        Returns the places of those that can never be stored, and why. Raises `Unavailable` if the store is away.
+        """
+        try:
+            self.process(self.to_batch(project_id, events))
+        except Unstorable as error:
+            if len(events) == 1:
+                return [(0, str(error))]
+            half = len(events) // 2
+            before = self.store(project_id, events[:half])
+            return before + [(half + place, reason) for place, reason in self.store(project_id, events[half:])]
+        return []
+
     def _count_keys_left_out(self, keys: int) -> None:
         self._metrics.count_left_out("key", keys)
 
-    def _sightings(self, steps: Iterable[StepRecord]) -> list[SchemaSighting]:
-        """List each shape once, of those steps that have a name under which it can be found."""
-        now = self._clock()
-        found: dict[tuple[str, str], SchemaSighting] = {}
-        for step in steps:
-            metadata = step.document["metadata"]
-            if step.step_name is None or not isinstance(metadata, dict) or not metadata:
-                continue
-            schema_hash, shape = self._recent_shapes.find(step.step_name, metadata, self._count_keys_left_out)
-            found[step.step_name, schema_hash] = SchemaSighting(step.step_name, schema_hash, shape, now)
-        return list(found.values())
+    def _see(self, step: StepRecord, seen: dict[tuple[str, str], SchemaSighting], now_ms: int) -> None:
+        """Note the step's shape, once, if the step has a name under which it can be found."""
+        metadata = step.document["metadata"]
+        if step.step_name is None or not isinstance(metadata, dict) or not metadata:
+            return
+        schema_hash, shape = self._recent_shapes.find(step.step_name, metadata, self._count_keys_left_out)
+        if (step.step_name, schema_hash) not in seen:
+            seen[step.step_name, schema_hash] = SchemaSighting(step.step_name, schema_hash, shape, now_ms)
 
 
 def _trace_event(event: TraceStart | TraceSuccess | TraceFailure) -> TraceEvent:
@@ -112,15 +132,16 @@ def _step_record(event: Step | StepError | TraceError) -> StepRecord:
         "artifacts": [_artifact(artifact) for artifact in event.artifacts or ()],
         "metadata": event.metadata or {},
     }
-    for field, value in (
-        ("parentStepId", event.parent_step_id),
-        ("durationMs", event.duration_ms),
-        ("inputs", event.inputs),
-        ("output", event.output),
-        ("pending", pending or None),
-    ):
-        if value is not None:
-            document[field] = value
+    if event.parent_step_id is not None:
+        document["parentStepId"] = event.parent_step_id
+    if event.duration_ms is not None:
+        document["durationMs"] = event.duration_ms
+    if event.inputs is not None:
+        document["inputs"] = event.inputs
+    if event.output is not None:
+        document["output"] = event.output
+    if pending:
+        document["pending"] = True
     return StepRecord(
         step_id=event.step_id,
         trace_id=event.trace_id,

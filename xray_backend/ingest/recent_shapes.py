@@ -19,7 +19,7 @@ class _Outline:
 
     def __init__(self, metadata: Mapping[str, Any]) -> None:
         self._keys, self._types = _keys_and_types(metadata)
-        self._inner: list[tuple[int, str, tuple[str, ...], tuple[type, ...]]] = []
+        self._inner: list[tuple[int, str, list[str], list[type]]] = []
         """Each object within: the number of its holder, its key there, and its own keys and types."""
         holders = [metadata]
         for number, holder in enumerate(holders):
@@ -29,19 +29,19 @@ class _Outline:
                     holders.append(value)
 
     def fits(self, metadata: Mapping[str, Any]) -> bool:
-        if tuple(metadata) != self._keys or tuple(map(type, metadata.values())) != self._types:
+        if [*metadata] != self._keys or [*map(type, metadata.values())] != self._types:
             return False
         holders = [metadata]
         for number, key, keys, types in self._inner:
             held = holders[number][key]  # a dict, since the types of its holder fit
-            if tuple(held) != keys or tuple(map(type, held.values())) != types:
+            if [*held] != keys or [*map(type, held.values())] != types:
                 return False
             holders.append(held)
         return True
 
 
-def _keys_and_types(held: Mapping[str, object]) -> tuple[tuple[str, ...], tuple[type, ...]]:
-    return tuple(held), tuple(map(type, held.values()))
+def _keys_and_types(held: Mapping[str, object]) -> tuple[list[str], list[type]]:
+    return [*held], [*map(type, held.values())]
 
 
 class RecentShapes:

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from xray_backend.errors import BadRequest, TooLarge
-from xray_backend.ingest.big_integers import may_hold_big_integers
+from xray_backend.ingest.big_integers import signs_in
 from xray_backend.ingest.checks import Checks
 from xray_backend.ingest.decoded_batch import decoded_batch
 from xray_backend.ingest.limits import Limits
@@ -68,7 +68,7 @@ def parse_ingest(body: bytes, limits: Limits, project_id: str) -> Parsed:
     return parsed
 
 
-def parse_again(text: bytes, limits: Limits, project_id: str) -> Event:
+def parse_again(text: bytes, checks: Checks) -> Event:
     """Parse and check the text of an event that was `Taken` before; gives the same event.
 
     Raises `Unacceptable` if it is not valid, so that a text of anybody else does no harm.
@@ -77,16 +77,21 @@ def parse_again(text: bytes, limits: Limits, project_id: str) -> Event:
         event: Event = _decode_event(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Unreadable("The event is not as it was taken.") from None
-    return _checked(0, (text, event), Checks(project_id, limits)).event
+    _check(text, event, checks)
+    return event
 
 
 def _checked(place: int, item: tuple[bytes, Event] | Unacceptable, checks: Checks) -> Taken:
     if isinstance(item, Unacceptable):
         raise item
     text, event = item
-    deep = text.count(b"{") + text.count(b"[") > checks.limits.max_depth
-    checks.event(event, deep=deep, big_integers=may_hold_big_integers(text))
+    _check(text, event, checks)
     return Taken(place, text, event)
+
+
+def _check(text: bytes, event: Event, checks: Checks) -> None:
+    containers, big_integers = signs_in(text)
+    checks.event(event, deep=containers > checks.limits.max_depth, big_integers=big_integers)
 
 
 def _decoded(text: bytes | Unacceptable, limits: Limits) -> tuple[bytes, Event] | Unacceptable:

@@ -33,8 +33,12 @@ _COMMIT_AGAIN_SECONDS: Final = 1.0
 """A group that was shared out anew takes commits at once."""
 
 _POLL_SECONDS: Final = 0.1
+_FULL_QUEUE_MS: Final = 20
+"""How long a full queue is left alone: it is empty again after some hundred milliseconds."""
+
 _QUEUED_KIB: Final = 16 * 1024
-"""What is fetched ahead: some batches, so that memory stays flat over a backlog of any length."""
+_QUEUED_MESSAGES: Final = 5 * BATCH_MESSAGES
+"""What is fetched ahead, in all and of each partition: some batches, so that memory stays flat over any backlog."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class EventConsumer:
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",  # what came before the group's first commit is read, too
             "partition.assignment.strategy": "cooperative-sticky",
+            "fetch.queue.backoff.ms": options.get("fetch.queue.backoff.ms", _FULL_QUEUE_MS),
+            "queued.min.messages": options.get("queued.min.messages", _QUEUED_MESSAGES),
             "queued.max.messages.kbytes": options.get("queued.max.messages.kbytes", _QUEUED_KIB),
             "on_commit": self._committed,
             "error_cb": self._heard,

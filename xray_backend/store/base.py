@@ -29,6 +29,7 @@ from xray_backend.store.records import (
     Project,
     Role,
     StepPage,
+    StepRecord,
     StoreState,
     Unchanged,
     User,
@@ -137,6 +138,13 @@ class Store(Deletions, ABC):
 
     # -- recording --------------------------------------------------------------------------------------
 
+    def compact(self, project_id: str, step: StepRecord) -> StepRecord:
+        """Return a step that `write` stores likewise, and that takes less memory until then if the store knows how.
+
+        Steps in a tenth of the memory stay in the processor's cache. Does not block. Raises `Unstorable` as `write`.
+        """
+        return step
+
     @abstractmethod
     def write(self, batch: EventBatch) -> WriteResult:
         """Store events; idempotent by id, and the result is the same for every order and repetition.
@@ -144,6 +152,8 @@ class Store(Deletions, ABC):
         Traces merge by `store.trace_state`; a step's trace is made where it is missing. A final step replaces
         a pending one, otherwise the first stored wins. What belongs to a deleted trace or project is left out, and so
         is what belongs to no stored trace and is older than the project's retention; both are counted.
+
+        Raises `Unstorable` if the batch holds what can never be kept; any part of the rest may be stored then.
         """
 
     # -- reading ----------------------------------------------------------------------------------------
@@ -231,7 +241,7 @@ class Store(Deletions, ABC):
 
     @abstractmethod
     def state(self) -> StoreState:
-        """Tell how much waits, and how large it is. Does not block, and never raises."""
+        """Tell how much waits, and how large it is. Takes a second at most, and never raises."""
 
     @abstractmethod
     def ping(self) -> None:

@@ -159,5 +159,7 @@ def _tie_break(offer: Offer) -> tuple[bytes, bytes, int]:
 
 
 def _values(offers: Mapping[str, Offer]) -> dict[str, msgspec.Raw]:
+    if not offers:
+        return {}
     in_order = sorted(offers.items(), key=lambda item: (item[1].time, item[1].rank, item[1].position, item[0]))
     return {key: offer.value for key, offer in in_order}

@@ -3,17 +3,23 @@
 import json
 import re
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.backend.api.events import step
+from tests.backend.api.events import step, trace_start
 from tests.backend.background import wait_until
 from tests.backend.kafka.consuming import Place, finished, step_ids
 from tests.backend.kafka.topic import PROJECT, Topic
+from tests.contract.stores import new_database
 from xray_backend.kafka.message import headers_of, text_headers
+from xray_backend.store.mongodb.store import MongoStore
 
 NO_EVENT = b'{"type": "step", "stepId": 7}'
+
+
+COUNT = 44  # with 200 KB each, twice in its document, a trace outgrows 16 MiB after 40
 
 
 def no_events(count: int) -> list[bytes]:
@@ -166,3 +172,26 @@ def test_without_a_queue_the_commands_say_what_to_set(place: Place) -> None:
         status, said = finished(arguments, settings)
         assert status == 2
         assert "set XRAY_BUS_URL to kafka://" in said
+
+
+def test_what_makes_a_trace_too_large_for_the_database_is_set_aside_and_the_rest_is_stored(
+    tmp_path: Path, topic: Topic, mongodb_url: str
+) -> None:
+    with new_database(mongodb_url) as url:
+        for number in range(COUNT):
+            topic.publish(trace_start("large", metadata={f"key-{number}": "x" * 200_000}), step(f"s-{number}", "large"))
+        with Place(tmp_path, topic, url).consumer() as consumer:
+            wait_until(lambda: topic.lag() == {})
+            assert "Traceback" not in consumer.output
+        store = MongoStore(url)
+        assert step_ids(store) == sorted(f"s-{number}" for number in range(COUNT))
+        found = store.trace(PROJECT, "large")
+        assert found is not None
+        kept = set(json.loads(found)["metadata"])
+        store.close()
+    aside = topic.dead()
+    assert all("larger than the 16 MiB" in text_headers(letter)["dead-reason"] for letter in aside)
+    lost = {key for letter in aside for key in msgspec.json.decode(letter.value() or b"")["metadata"]}
+    assert kept
+    assert lost
+    assert kept | lost == {f"key-{number}" for number in range(COUNT)}

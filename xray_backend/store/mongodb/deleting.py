@@ -241,7 +241,8 @@ def _doomed(document: type[Document], tombstone: Mapping[str, Any]) -> dict[str,
     project_id, trace_id = tombstone["projectId"], tombstone["traceId"]
     horizon = tombstone.get("olderThan")
     if document is Trace:
-        return {"_id": trace_object_id(project_id, trace_id), **({} if horizon is None else old_trace(horizon))}
+        the_trace = {"_id": trace_object_id(project_id, trace_id), "projectId": project_id}
+        return the_trace if horizon is None else {**the_trace, **old_trace(horizon)}
     mine = {"projectId": project_id, "traceId": trace_id}
     if horizon is None or document is Data:  # a value is as old as its trace
         return mine

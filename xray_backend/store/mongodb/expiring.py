@@ -36,7 +36,7 @@ def is_still_old(database: Database, tombstone: Mapping[str, Any]) -> bool:
     """Tell whether nothing young came to a trace that expires, before or after its tombstone was written."""
     horizon = tombstone["olderThan"]
     mine = {"projectId": tombstone["projectId"], "traceId": tombstone["traceId"]}
-    trace = {"_id": trace_object_id(tombstone["projectId"], tombstone["traceId"])}
+    trace = {"_id": trace_object_id(mine["projectId"], mine["traceId"]), "projectId": mine["projectId"]}
     with database.translated():
         if exact(database, Step).find_one({**mine, "timestamp": {"$gte": horizon}}, {"_id": True}):
             return False

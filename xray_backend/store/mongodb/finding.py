@@ -11,6 +11,7 @@ from pymongo.collection import Collection
 
 from xray_backend.store.mongodb.compile import Filter
 from xray_backend.store.mongodb.connection import Database
+from xray_backend.store.mongodb.failures import of_a_query
 from xray_backend.store.mongodb.visible import visible
 
 __all__ = ["PAGE_BYTES", "Asked", "Finding"]
@@ -46,11 +47,11 @@ class Finding:
     ) -> tuple[list[RawBSONDocument], bool]:
         """Return the first documents of one query after the other, and whether there are more; of large ones fewer.
 
-        Raises `Unavailable` if a query takes longer than the time limit.
+        Raises `Unavailable` if a query takes longer than the time limit, `BadRequest` if the database does not take it.
         """
         found: list[RawBSONDocument] = []
         size_bytes = 0
-        with self._database.translated(), closing(self._each(document, asked, limit + 1, fields)) as each:
+        with of_a_query(), closing(self._each(document, asked, limit + 1, fields)) as each:
             for one in each:
                 if len(found) == limit or size_bytes > PAGE_BYTES:
                     return found, True
@@ -60,7 +61,7 @@ class Finding:
 
     def all(self, document: type[Document], filter: Filter, fields: Mapping[str, bool]) -> list[RawBSONDocument]:
         """Return all documents, of which there are few. Raises as `page`."""
-        with self._database.translated():
+        with of_a_query():
             return list(self._collection(document).find(filter, fields, max_time_ms=self._time_limit_ms))
 
     def first(
@@ -70,12 +71,12 @@ class Finding:
         filter = self.filter_of(project_id, test)
         if filter is None:
             return None
-        with self._database.translated():
+        with of_a_query():
             return self._collection(document).find_one(filter, fields, max_time_ms=self._time_limit_ms)
 
     def count(self, document: type[Document], filter: Filter) -> int:
         """Count documents. Raises as `page`."""
-        with self._database.translated():
+        with of_a_query():
             return self._collection(document).count_documents(filter, maxTimeMS=self._time_limit_ms)
 
     def _each(

@@ -42,7 +42,7 @@ def merge_traces(database: Database, project_id: str, events_of: _EventsOf) -> N
         taken = _insert(database, created)
         old = {key: left[key] for key in ages if not _changes_nothing(left[key], ms_of(ages[key]["createdAt"]))}
         changed = _changed(database, project_id, trace_ids, old)
-        missed = old if _replace(database, changed) < len(changed) else {}
+        missed = old if _replace(database, project_id, changed) < len(changed) else {}
         left = {key: left[key] for key in (*taken, *missed)}
 
 
@@ -100,10 +100,12 @@ def _insert(database: Database, documents: Mapping[ObjectId, RawBSONDocument]) -
     return [keys[place] for place in insert_new(database, Trace, list(documents.values()))]
 
 
-def _replace(database: Database, changed: Mapping[ObjectId, tuple[object, RawBSONDocument]]) -> int:
+def _replace(database: Database, project_id: str, changed: Mapping[ObjectId, tuple[object, RawBSONDocument]]) -> int:
     """Replace those whose revision is still the one that was read, and return how many."""
     if not changed:
         return 0
-    writes: list[Any] = [ReplaceOne({"_id": key, "revision": was}, now) for key, (was, now) in changed.items()]
+    writes: list[Any] = [
+        ReplaceOne({"_id": key, "projectId": project_id, "revision": was}, now) for key, (was, now) in changed.items()
+    ]
     with database.translated():
         return database.collection(Trace).bulk_write(writes, ordered=False).matched_count

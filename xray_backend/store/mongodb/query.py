@@ -59,10 +59,10 @@ class Query:
     ) -> Page:
         """List traces, newest first."""
         tests: list[Filter] = [] if status is None else [{"status": status}]
-        if start_ms is not None:
-            tests.append({"createdAt": {"$gte": DatetimeMS(start_ms)}})
-        if end_ms is not None:
-            tests.append({"createdAt": {"$lte": DatetimeMS(end_ms)}})
+        bounds = {"$gte": start_ms, "$lte": end_ms}
+        times = {operator: DatetimeMS(at_ms) for operator, at_ms in bounds.items() if at_ms is not None}
+        if times:
+            tests.append({"createdAt": times})
         return self._by_time("traces", project_id, tests, -1, limit, after)
 
     def page(

@@ -1,7 +1,6 @@
 """Storing a batch of events."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bson.datetime_ms import DatetimeMS
@@ -15,10 +14,10 @@ from xray_backend.store.mongodb.inserting import insert_new
 from xray_backend.store.mongodb.merging import merge_traces
 from xray_backend.store.mongodb.schemas import store_shapes
 from xray_backend.store.mongodb.stored import data_object_id, encoded, step_object_id
-from xray_backend.store.mongodb.tombstones import take_back, without_deleted
+from xray_backend.store.mongodb.tombstones import Tombstones
 from xray_backend.store.records import DataRecord, EventBatch, StepRecord, WriteResult
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "step_document"]
 
 
 class Recording:
@@ -27,6 +26,7 @@ class Recording:
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         self._database = database
         self._clock = clock
+        self._tombstones = Tombstones(database)
 
     def write(self, batch: EventBatch) -> WriteResult:
         """Store the batch; what was deleted is left out.
@@ -35,12 +35,15 @@ class Recording:
         what was stored is then found to be there changes nothing but the counts.
         """
         now = self._clock()
-        kept = without_deleted(self._database, batch, now)
+        kept = self._tombstones.without_deleted(batch, now)
+        if kept is None:
+            return WriteResult(0, 0, deleted=count_events(batch))
         stored = self._write_steps(kept) + self._write_data(kept, now)
         # After the steps: a trace that expires at this moment is kept for a young step that is there, or is made anew.
         merge_traces(self._database, kept.project_id, events_by_trace(kept))
         left_out = store_shapes(self._database, kept.project_id, kept.schemas)
-        take_back(self._database, kept, now)
+        if not self._tombstones.take_back(kept, now):
+            return WriteResult(0, 0, deleted=count_events(batch))
         return WriteResult(
             stored=stored,
             repeated=len(kept.steps) + len(kept.data) - stored,
@@ -50,19 +53,18 @@ class Recording:
 
     def _write_steps(self, batch: EventBatch) -> int:
         """Insert the steps, let the final ones take the places of those that ran, and return how many were new."""
-        chosen = _chosen(batch.steps)
-        documents = [_step_document(batch.project_id, each.step) for each in chosen]
+        chosen, ran = _chosen(batch.steps)
+        documents = [step_document(batch.project_id, step) for step in chosen]
         known = insert_new(self._database, Step, documents)
-        ended = self._end([documents[place] for place in known if not chosen[place].step.pending])
-        were_there = set(known)
-        ran_before = sum(each.ran for place, each in enumerate(chosen) if place not in were_there)
-        return len(chosen) - len(known) + ended + ran_before
+        ended = self._end(batch.project_id, [documents[place] for place in known if not chosen[place].pending])
+        return len(chosen) - len(known) + ended + len(ran - {chosen[place].step_id for place in known})
 
-    def _end(self, documents: Sequence[RawBSONDocument]) -> int:
+    def _end(self, project_id: str, documents: Sequence[RawBSONDocument]) -> int:
         """Put final steps in the places of running ones, and return how many there were."""
         if not documents:
             return 0
-        writes: list[Any] = [ReplaceOne({"_id": each["_id"], "pending": True}, each) for each in documents]
+        running = {"projectId": project_id, "pending": True}
+        writes: list[Any] = [ReplaceOne({"_id": each["_id"], **running}, each) for each in documents]
         with self._database.translated():
             return self._database.collection(Step).bulk_write(writes, ordered=False).matched_count
 
@@ -74,25 +76,22 @@ class Recording:
         return len(documents) - len(insert_new(self._database, Data, documents))
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """What a batch wants a step to be in the end, and whether it ran in the batch before it ended."""
-
-    step: StepRecord
-    ran: bool = False
-
-
-def _chosen(steps: Iterable[StepRecord]) -> list[_Chosen]:
-    """Return of each step the first that is final, or else the first."""
-    chosen: dict[str, _Chosen] = {}
+def _chosen(steps: Iterable[StepRecord]) -> tuple[list[StepRecord], set[str]]:
+    """Return of each step the first that is final, or else the first; and which of them ran before they ended."""
+    chosen: dict[str, StepRecord] = {}
+    ran: set[str] = set()
     for step in steps:
-        known = chosen.setdefault(step.step_id, _Chosen(step))
-        if known.step.pending and not step.pending:
-            chosen[step.step_id] = _Chosen(step, ran=True)
-    return list(chosen.values())
+        known = chosen.setdefault(step.step_id, step)
+        if known.pending and not step.pending:
+            chosen[step.step_id] = step
+            ran.add(step.step_id)
+    return list(chosen.values()), ran
 
 
-def _step_document(project_id: str, step: StepRecord) -> RawBSONDocument:
+def step_document(project_id: str, step: StepRecord) -> RawBSONDocument:
+    """Return a step as it is stored. Raises `Unstorable` if that cannot be."""
+    if isinstance(step.document, RawBSONDocument):  # it was made beforehand
+        return step.document
     return encoded(
         {
             "_id": step_object_id(project_id, step.step_id),

@@ -22,8 +22,9 @@ from xray_backend.store.mongodb.keys import Keys
 from xray_backend.store.mongodb.members import Members
 from xray_backend.store.mongodb.query import Query
 from xray_backend.store.mongodb.reading import Reading
-from xray_backend.store.mongodb.recording import Recording
+from xray_backend.store.mongodb.recording import Recording, step_document
 from xray_backend.store.mongodb.schemas import Schemas
+from xray_backend.store.mongodb.size import Size
 from xray_backend.store.records import (
     ApiKey,
     Collection,
@@ -38,6 +39,7 @@ from xray_backend.store.records import (
     Project,
     Role,
     StepPage,
+    StepRecord,
     StoreState,
     Unchanged,
     User,
@@ -51,9 +53,6 @@ _QUERY_TIMEOUT_SECONDS: Final = 10.0
 
 _PING_SECONDS: Final = 2.0
 """A database at rest answers in milliseconds, and whoever asks whether the server is ready does not wait for long."""
-
-_UNKNOWN: Final = StoreState(waiting_calls=0, database_bytes=0, log_bytes=0)
-"""No call waits in this process, and how large the database is only its server knows."""
 
 
 class MongoStore(Store):
@@ -84,6 +83,7 @@ class MongoStore(Store):
         self._reading = Reading(finding)
         self._query = Query(finding)
         self._schemas = Schemas(self._database)
+        self._size = Size(self._database)
 
     def create_user(self, user: User) -> None:
         self._accounts.create_user(user)
@@ -143,6 +143,9 @@ class MongoStore(Store):
 
     def touch_keys(self, last_used_at_ms: Mapping[str, int]) -> None:
         self._keys.touch(last_used_at_ms)
+
+    def compact(self, project_id: str, step: StepRecord) -> StepRecord:
+        return step._replace(document=step_document(project_id, step))
 
     def write(self, batch: EventBatch) -> WriteResult:
         return self._recording.write(batch)
@@ -217,7 +220,8 @@ class MongoStore(Store):
         """Do nothing: all work is done within the calls, and the rest by the server of MongoDB."""
 
     def state(self) -> StoreState:
-        return _UNKNOWN
+        """Tell the size that the server tells; no call waits here, and the log is the server's own."""
+        return StoreState(waiting_calls=0, database_bytes=self._size.size_bytes(), log_bytes=0)
 
     def ping(self) -> None:
         with self._database.translated(), timeout(_PING_SECONDS):

@@ -1,7 +1,8 @@
 """What was deleted stays deleted: events of it that come again are left out, whichever process stores them."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from xray_backend.ids import new_object_id
 from xray_backend.store.batch_traces import DAY_MS, trace_ids, traces_older_than, without_traces
@@ -16,7 +17,14 @@ from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.mongodb.stored_traces import stored_traces
 from xray_backend.store.records import EventBatch
 
-__all__ = ["look_again", "take_back", "tombstone_id", "without_deleted"]
+__all__ = ["Tombstones", "look_again", "tombstone_id"]
+
+_REMEMBERED_MS: Final = 5_000
+"""While a project sends, it is asked for so often. What is written of one that was deleted meanwhile is seen by nobody,
+and goes again when the batch ends; what is kept for too long is swept."""
+
+_PROJECTS: Final = 10_000
+"""Some MB; then all are asked for again."""
 
 
 def tombstone_id(project_id: str, trace_id: str) -> str:
@@ -29,52 +37,94 @@ def look_again(at: datetime) -> dict[str, Any]:
     return {"$set": {"lookAt": at, "revision": new_object_id()}}
 
 
-def without_deleted(database: Database, batch: EventBatch, now_ms: int) -> EventBatch:
-    """Return what may be stored of a batch: the batch itself, nearly always.
+@dataclass(frozen=True)
+class _Project:
+    """A project that was not deleted, and how long it keeps its traces."""
 
-    To be asked before the write, and `take_back` after it.
-    """
-    gone = _deleted(database, batch, now_ms)
-    if gone is None:
-        return EventBatch(batch.project_id)
-    return without_traces(batch, gone | _expired(database, batch, now_ms))
+    retention_days: int | None
+    found_at_ms: int
 
 
-def take_back(database: Database, batch: EventBatch, now_ms: int) -> None:
-    """Have removed what was written of a trace or project that was deleted meanwhile.
+class Tombstones:
+    """What a writer asks: before it writes, and again after it. Threads may share it."""
 
-    Whoever deletes writes the tombstone and then removes the rows; whoever writes does so and then looks for a
-    tombstone. So one of the two sees the other, and the rows go.
-    """
-    _deleted(database, batch, now_ms)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._projects: dict[str, _Project] = {}
 
-
-def _deleted(database: Database, batch: EventBatch, now_ms: int) -> set[str] | None:
-    """Return which traces of a batch are deleted, and have their rows looked for; None if the project is.
-
-    Rows may be left of one that had been removed: the writer that comes again may have been killed after writing them.
-    """
-    update = look_again(date_of(now_ms))
-    with database.translated():
-        projects, the_project = exact(database, DeletedProjectDocument), {"_id": batch.project_id}
-        if projects.find_one(the_project, {"_id": True}) is not None:
-            projects.update_one(the_project, update)
+    def without_deleted(self, batch: EventBatch, now_ms: int) -> EventBatch | None:
+        """Return what may be stored of a batch: the batch itself, nearly always; None if its project is deleted."""
+        project = self._project(batch.project_id, now_ms)
+        if project is None:
             return None
-        tombstones = exact(database, DeletedTraceDocument)
+        gone = self._deleted_traces(batch, now_ms)
+        return without_traces(batch, gone | self._expired(batch, project.retention_days, now_ms))
+
+    def take_back(self, batch: EventBatch, now_ms: int) -> bool:
+        """Have removed what was written of a trace or project that was deleted meanwhile; false if the project was.
+
+        Whoever deletes writes the tombstone and then removes the rows; whoever writes does so and then looks for a
+        tombstone. So one of the two sees the other, and the rows go.
+        """
+        if self._is_deleted(batch.project_id, now_ms):
+            self._projects.pop(batch.project_id, None)
+            return False
+        self._deleted_traces(batch, now_ms)
+        return True
+
+    def _project(self, project_id: str, now_ms: int) -> _Project | None:
+        """Find a project, or remember it from a moment ago; None if it is deleted."""
+        known = self._projects.get(project_id)
+        if known is not None and 0 <= now_ms - known.found_at_ms < _REMEMBERED_MS:
+            return known
+        if self._is_deleted(project_id, now_ms):
+            return None
+        if len(self._projects) >= _PROJECTS:
+            self._projects = {}
+        self._projects[project_id] = project = _Project(self._retention_days(project_id), now_ms)
+        return project
+
+    def _retention_days(self, project_id: str) -> int | None:
+        with self._database.translated():
+            found = exact(self._database, ProjectDocument).find_one({"_id": project_id}, {"retentionDays": True}) or {}
+        days: int | None = found.get("retentionDays")
+        return days
+
+    def _is_deleted(self, project_id: str, now_ms: int) -> bool:
+        """Look for a project's tombstone, and have its rows looked for if there is one.
+
+        Rows may be left of one that had been removed: the writer that comes again may have been killed after writing
+        them.
+        """
+        the_project = {"_id": project_id}
+        with self._database.translated():
+            projects = exact(self._database, DeletedProjectDocument)
+            if projects.find_one(the_project, {"_id": True}) is None:
+                return False
+            projects.update_one(the_project, look_again(date_of(now_ms)))
+        return True
+
+    def _deleted_traces(self, batch: EventBatch, now_ms: int) -> set[str]:
+        """Return which traces of a batch are deleted, and have their rows looked for, as of a project."""
         asked = {"_id": {"$in": [tombstone_id(batch.project_id, trace_id) for trace_id in trace_ids(batch)]}}
-        gone = {found["traceId"] for found in tombstones.find(asked, {"_id": False, "traceId": True})}
-        if gone:
-            tombstones.update_many(asked, update)
-    return gone
+        with self._database.translated():
+            tombstones = exact(self._database, DeletedTraceDocument)
+            gone = {found["traceId"] for found in tombstones.find(asked, {"_id": False, "traceId": True})}
+            if gone:
+                tombstones.update_many(asked, look_again(date_of(now_ms)))
+        return gone
+
+    def _expired(self, batch: EventBatch, days: int | None, now_ms: int) -> set[str]:
+        """Find the traces that are not there, and of which all that comes is older than the project keeps.
+
+        Their age stands in the place of a tombstone, of which there would be no end. Nothing is left out for a number
+        of days that is only remembered.
+        """
+        if not _older(batch, days, now_ms):
+            return set()
+        old = _older(batch, self._retention_days(batch.project_id), now_ms)
+        return old - stored_traces(self._database, batch.project_id, old) if old else old
 
 
-def _expired(database: Database, batch: EventBatch, now_ms: int) -> set[str]:
-    """Find the traces that are not there, and of which all that comes is older than the project keeps.
-
-    Their age stands in the place of a tombstone, of which there would be no end.
-    """
-    with database.translated():
-        found = exact(database, ProjectDocument).find_one({"_id": batch.project_id}, {"retentionDays": True}) or {}
-    days = found.get("retentionDays")
-    old = set() if days is None else traces_older_than(batch, now_ms - days * DAY_MS)
-    return old - stored_traces(database, batch.project_id, old) if old else old
+def _older(batch: EventBatch, days: int | None, now_ms: int) -> set[str]:
+    return set() if days is None else traces_older_than(batch, now_ms - days * DAY_MS)
