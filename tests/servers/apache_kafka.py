@@ -69,7 +69,8 @@ class ApacheKafka(ServerProcess):
             )
         )
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        arguments = ["format", "--ignore-formatted", "--cluster-id", cluster_id, "--config", str(self._properties)]
+        named = f"--cluster-id={cluster_id}"  # an argument of its own might begin with a hyphen
+        arguments = ["format", "--ignore-formatted", named, "--config", str(self._properties)]
         done = subprocess.run(
             self._java("kafka.tools.StorageTool", *arguments), capture_output=True, text=True, timeout=FORMAT_SECONDS
         )

