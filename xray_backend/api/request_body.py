@@ -1,6 +1,5 @@
 """The bytes of a request, plain or gzip, never more than the limit; and their fields, checked."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -9,6 +8,7 @@ import msgspec
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
+from xray_backend.api.arriving import ArrivingRoom
 from xray_backend.api.body_room import BodyRoom
 from xray_backend.api.context import services
 from xray_backend.api.gzip_body import GzipBody, Readable
@@ -20,9 +20,9 @@ __all__ = ["BodyStream", "install_body_room", "install_draining", "read_body", "
 
 T = TypeVar("T")
 CHUNK_BYTES = 32 * 1024
-IN_MEMORY_BYTES = 32 * 1024  # a thousand bodies that arrive slowly hold 32 MiB; a file costs the others some 0.1 ms
 DRAINED_BYTES = 20 * 1024 * 1024  # four times what a request may bring: clients that are worse do not matter
 _BROKE_OFF = "The request body broke off before its announced end."
+_ARRIVING = "xray-arriving-room"
 _ROOM = "xray-body-room"
 
 
@@ -71,15 +71,14 @@ def read_body() -> bytes:
 
 
 def _received(body: Readable, limit_bytes: int) -> bytes:
-    """Return the body once all of it is here; while it arrives, most of a large one is in a file, not in memory."""
-    folder = str(services().config.data_dir)
-    with _disk_failures_told(), tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder) as arrived:
+    """Return the body once all of it is here."""
+    room: ArrivingRoom = current_app.extensions[_ARRIVING]
+    with _disk_failures_told(), room.body(str(services().config.data_dir)) as arrived:
         while chunk := body.read(CHUNK_BYTES):
             arrived.write(chunk)
-            if arrived.tell() > limit_bytes:
+            if arrived.size_bytes > limit_bytes:
                 raise TooLarge(f"The request body may have {limit_bytes} bytes at most, decompressed.")
-        g.taken_bytes = current_app.extensions[_ROOM].take(arrived.tell())
-        arrived.seek(0)
+        g.taken_bytes = current_app.extensions[_ROOM].take(arrived.size_bytes)
         return arrived.read()
 
 
@@ -102,6 +101,7 @@ def read_fields(shape: type[T]) -> T:
 
 def install_body_room(app: Flask) -> None:
     """Let only so much of all bodies be worked on at once."""
+    app.extensions[_ARRIVING] = ArrivingRoom()
     room = app.extensions[_ROOM] = BodyRoom()
 
     @app.teardown_request
