@@ -53,6 +53,8 @@ def assert_served(person: Person, name: str) -> None:
     """Do what a usual client does; each call has a minute."""
     assert person.server.call("GET", "/health").status_code == 200
     assert person.ingest(step(name)).status_code == 200
+    large = {"text": "x" * DOCUMENT_BYTES}  # arrives in a file where slow bodies hold the room for them in memory
+    assert person.ingest(step(f"{name}-large", metadata=large)).status_code == 200
     assert [found["stepId"] for found in person.steps({"stepId": name})] == [name]
     url = person.record("/presign", {"dataId": name, "traceId": "t", "key": "k"}).json()["presignedUrl"]
     assert requests.put(url, data=b"x" * 500_000, timeout=60).status_code == 200
