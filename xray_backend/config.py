@@ -225,7 +225,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "bus_url": ("XRAY_BUS_URL", _one_of(_BUSES)),
     "bus_timeout_seconds": ("XRAY_BUS_TIMEOUT_SECONDS", _seconds),
     "kafka_options": ("XRAY_KAFKA_OPTIONS", _properties),
-    "topic_partitions": ("XRAY_TOPIC_PARTITIONS", _whole(1, 10_000)),
+    "topic_partitions": ("XRAY_TOPIC_PARTITIONS", _whole(1, 2_000)),
     "topic_replicas": ("XRAY_TOPIC_REPLICAS", _whole(1, 100)),
     "consumer_group": ("XRAY_CONSUMER_GROUP", _name),
     "consumer_instance": ("XRAY_CONSUMER_INSTANCE", _name),

@@ -16,8 +16,8 @@ from xray_backend.blobs.s3_url import S3Url
 __all__ = ["S3BlobStore"]
 
 ABANDONED_SECONDS: Final = 24 * 60 * 60  # a laptop that was closed in the evening goes on in the morning
-# A value's record may come as late as a queue keeps it, which for Kafka is 7 days unless told otherwise.
-UNRECORDED_SECONDS: Final = 8 * 24 * 60 * 60
+# A value's record may come as late as a queue keeps it: a week, or a month where it was set aside.
+UNRECORDED_SECONDS: Final = 32 * 24 * 60 * 60
 
 
 class S3BlobStore(BlobStore):

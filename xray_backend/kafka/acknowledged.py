@@ -67,7 +67,7 @@ class AcknowledgedProducer:
         try:
             return Producer(self._properties)
         except KafkaException as error:
-            raise refused_by_kafka(error) from None
+            raise refused_by_kafka(error, self._properties) from None
 
     def _done(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:

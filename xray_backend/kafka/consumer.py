@@ -25,6 +25,12 @@ _LOG = logging.getLogger(__name__)
 BATCH_MESSAGES: Final = 1000
 """The contract's number."""
 
+_FIRST_MESSAGES: Final = 10
+"""Of the first batch: how long a message takes is found out."""
+
+_LONGEST_BATCH_SECONDS: Final = 3.0
+"""A batch of many projects takes many calls of the store; a signal, and whoever joins the group, wait for its end."""
+
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 """How long a store that is away is left alone: soon after it is back, the consumer is, too."""
@@ -75,6 +81,7 @@ class EventConsumer:
         self._is_waiting = False
         self._commit_again_at: float | None = None
         self._alive_at = time.monotonic()
+        self._size = _FIRST_MESSAGES
         self._hand: list[Message] = []
         """The batch in work: neither committed nor anybody else's to store."""
         properties: Properties = {
@@ -94,7 +101,7 @@ class EventConsumer:
         try:
             self._consumer = Consumer(with_options(url, properties, options))
         except KafkaException as error:
-            raise refused_by_kafka(error) from None
+            raise refused_by_kafka(error, options) from None
 
     def run(self) -> None:
         """Consume until `stop`; then what is in hand is finished, and the group left.
@@ -108,7 +115,7 @@ class EventConsumer:
                 self._alive_at = time.monotonic()
                 self._dead_letters.poll()
                 self._check_going_on()
-                self._hand = self._owned(self._sound(self._consumer.consume(BATCH_MESSAGES, self._pause_seconds)))
+                self._hand = self._owned(self._sound(self._consumer.consume(self._size, self._pause_seconds)))
                 if self._hand:
                     self._metrics.count_batch(len(self._hand), oldest_ms(self._hand))
                     self._take()
@@ -143,6 +150,7 @@ class EventConsumer:
         self._commit()
 
     def _try(self) -> bool:
+        started = time.monotonic()
         try:
             dead = self._storing.store(self._hand)
             self._dead_letters.put(dead)
@@ -154,7 +162,15 @@ class EventConsumer:
             place = f"{message.topic()} {message.partition()}/{message.offset()}"
             _LOG.error("the message at %s was set aside: %s", place, letter.reason)
         self._metrics.count_dead(len(dead))
+        self._fit(time.monotonic() - started)
         return True
+
+    def _fit(self, seconds: float) -> None:
+        """Take fewer at once where a batch took long, and else more."""
+        if seconds > _LONGEST_BATCH_SECONDS:
+            self._size = max(1, int(len(self._hand) * _LONGEST_BATCH_SECONDS / seconds))
+        else:
+            self._size = min(BATCH_MESSAGES, self._size * 2)
 
     def _wait(self, seconds: float) -> None:
         """Go on asking for nothing, so that the group keeps this member; what it takes away leaves the hand."""

@@ -64,7 +64,7 @@ class DeadTopic:
         try:
             self._consumer = Consumer(with_options(self._url, properties, options))
         except KafkaException as error:
-            raise refused_by_kafka(error) from None
+            raise refused_by_kafka(error, options) from None
         try:
             check_topic(self._consumer, self._url.dead_topic)
         except Unavailable:

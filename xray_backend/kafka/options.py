@@ -1,7 +1,6 @@
 """Properties of librdkafka: ours, on which the promises rest, and the owner's."""
 
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
@@ -31,6 +30,7 @@ _OURS: Final = frozenset(
         "message.timeout.ms",
         "metadata.broker.list",
         "partition.assignment.strategy",
+        "partitioner",
         "request.required.acks",
         "transactional.id",
     }
@@ -48,8 +48,6 @@ _OTHERWISE: Final[Properties] = {
 _LOG: Final = logging.getLogger("librdkafka")
 _LOG.addFilter(lambda record: "CONFWARN" not in record.getMessage())  # all get the same options, and each ignores some
 
-_IN_QUOTES: Final = re.compile(r'"[^"]*"')
-
 
 def with_options(url: KafkaUrl, ours: Properties, options: Mapping[str, str]) -> Properties:
     """Join the properties, ours above the owner's. Raises `ConfigurationError` if one of those is not theirs to set."""
@@ -62,7 +60,10 @@ def with_options(url: KafkaUrl, ours: Properties, options: Mapping[str, str]) ->
     return {**_OTHERWISE, **options, **promised, **ours, "logger": _LOG}
 
 
-def refused_by_kafka(error: KafkaException) -> ConfigurationError:
+def refused_by_kafka(error: KafkaException, properties: Mapping[str, object]) -> ConfigurationError:
     """Say which property the library refused; its value may be a secret, and is left out."""
-    said = _IN_QUOTES.sub('"…"', str(error.args[0].str() if error.args else error))
+    said = str(error.args[0].str() if error.args else error)
+    if '"' in said:  # whatever it quotes may be a value
+        names = [f"`{name}`" for name in properties if f'"{name}"' in said]
+        said = f"librdkafka does not take {names[0] if names else 'one of them'}, or not this value"
     return ConfigurationError(f"XRAY_KAFKA_OPTIONS cannot be used: {said}.")

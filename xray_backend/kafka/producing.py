@@ -26,7 +26,7 @@ class Producing:
         try:
             self._producer = Producer(properties)
         except KafkaException as error:
-            raise refused_by_kafka(error) from None
+            raise refused_by_kafka(error, properties) from None
         self._ending = False
         self._thread = threading.Thread(target=self._listen, name="xray-kafka-deliveries", daemon=True)
         self._thread.start()

@@ -18,7 +18,7 @@ _WAIT_SECONDS: Final = 15.0
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _KEPT_MS: Final = 7 * _DAY_MS
-"""What no consumer has read by then is gone. Blobs wait for their records a day longer (ADR 0018)."""
+"""What no consumer has read by then is gone. Blobs wait for their records for longer (ADR 0018)."""
 
 _DEAD_KEPT_MS: Final = 30 * _DAY_MS
 """Long enough to mend a fault, and an end: they hold what people sent."""
@@ -35,14 +35,18 @@ def make_topics(url: str, options: Mapping[str, str], *, partitions: int, replic
     try:
         admin = AdminClient(with_options(found, {}, options))
     except KafkaException as error:
-        raise refused_by_kafka(error) from None
+        raise refused_by_kafka(error, options) from None
     wanted = {found.topic: (partitions, _KEPT_MS), found.dead_topic: (1, _DEAD_KEPT_MS)}
     topics = [
-        NewTopic(name, num_partitions=count, replication_factor=replicas, config={"retention.ms": str(kept_ms)})
+        NewTopic(name, num_partitions=count, replication_factor=replicas, config=_config(kept_ms))
         for name, (count, kept_ms) in wanted.items()
     ]
     made = admin.create_topics(topics, operation_timeout=_WAIT_SECONDS, request_timeout=_WAIT_SECONDS)
     return [_outcome(name, wanted[name][0], future) for name, future in made.items()]
+
+
+def _config(kept_ms: int) -> dict[str, str]:
+    return {"retention.ms": str(kept_ms), "segment.ms": str(_DAY_MS)}  # brokers remove segments, and only whole ones
 
 
 def _outcome(name: str, partitions: int, future: object) -> str:

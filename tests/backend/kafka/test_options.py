@@ -33,6 +33,7 @@ PROMISED = (
     "group.instance.id",
     "message.timeout.ms",
     "partition.assignment.strategy",
+    "partitioner",
     "transactional.id",
 )
 
@@ -79,6 +80,13 @@ def test_what_cannot_be_used_ends_each_command_with_one_sentence(case: str, tmp_
         assert said.startswith("xray-backend: XRAY_KAFKA_OPTIONS cannot be used: "), said
         assert len(said.splitlines()) == 1
         assert SECRET not in said
+
+
+@pytest.mark.parametrize("name", ["no.such.property", "security.protocol", "socket.timeout.ms"])
+def test_the_property_at_fault_is_named_and_its_value_is_not(name: str, tmp_path: Path) -> None:
+    _, said = finished(["init"], settings(tmp_path, {name: f'a"{SECRET}"b'}))
+    assert f"`{name}`" in said
+    assert SECRET not in said
 
 
 @pytest.mark.parametrize("case", UNUSABLE)

@@ -11,7 +11,7 @@ import pytest
 from tests.backend.api.events import step
 from tests.backend.background import wait_until
 from tests.backend.kafka.consuming import Place, SmallConsumer, step_ids
-from tests.backend.kafka.topic import Topic
+from tests.backend.kafka.topic import Topic, taken
 from tests.contract.stores import new_database
 from tests.servers.proxy import Link, Proxy
 from xray_backend.store.base import Store
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.live  # sessions of a group last for seconds
 
 SESSION_SECONDS = 6.0  # after which a member that says nothing is thrown out
 EVENTS = 300
+PROJECTS = 60
 
 
 class Away:
@@ -107,6 +108,21 @@ def test_sigterm_during_a_pause_ends_it_at_once_with_nothing_committed(away: Awa
         consumer.signal(signal.SIGTERM)
         assert consumer.status() == 0
     assert sum(away.topic.lag().values()) == EVENTS
+
+
+def test_sigterm_among_many_projects_at_a_slow_database_commits_what_is_in_hand(away: Away) -> None:
+    away.link.become(Link.DELAYS)  # a project takes some calls, each of which takes most of a second now
+    bus = away.topic.bus()
+    for number in range(PROJECTS):
+        assert list(bus.publish(f"{number:024x}", taken(step("alone")), "request-1")) == []
+    bus.close()
+    with away.place.consumer() as consumer:
+        wait_until(lambda: consumer.metric("xray_consumer_batch_events_count") >= 2)
+        consumer.signal(signal.SIGTERM)
+        assert consumer.status() == 0
+        stored = sum(len(step_ids(away.store, f"{number:024x}")) for number in range(PROJECTS))
+        assert 0 < stored < PROJECTS
+        assert sum(away.topic.lag().values()) == PROJECTS - stored
 
 
 def test_a_partition_that_goes_to_another_during_a_pause_is_stored_by_that_one(away: Away) -> None:
