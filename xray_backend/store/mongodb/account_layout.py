@@ -2,20 +2,15 @@
 
 from xray_backend.store.mongodb.account_documents import ACCOUNT_DOCUMENTS
 from xray_backend.store.mongodb.connection import Database
+from xray_backend.store.mongodb.making import make_missing
 
 __all__ = ["prepare"]
 
 
 def prepare(database: Database) -> list[str]:
-    """Make the indexes that are not there yet, and say which; making one makes its collection. Idempotent."""
-    made = []
+    """Make the indexes that are not there yet, and say which; making one makes its collection. Idempotent.
+
+    Raises `ConfigurationError` if another index has the name of one of these, `Unavailable` if the database is away.
+    """
     with database.translated():
-        for document in ACCOUNT_DOCUMENTS:
-            collection = database.collection(document)
-            known = collection.index_information()
-            for spec in document._meta["index_specs"]:
-                options = dict(spec)
-                name = collection.create_index(options.pop("fields"), **options)
-                if name not in known:
-                    made.append(f"The index {name} of {collection.name} was made.")
-    return made
+        return [sentence for document in ACCOUNT_DOCUMENTS for sentence in make_missing(database, document)]

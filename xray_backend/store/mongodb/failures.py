@@ -44,8 +44,8 @@ _SENTENCES: Final[Mapping[int, str]] = {
     **dict.fromkeys(
         # From MongoDB's list of errors: those that say that a server stops, steps down, waited too long for another, or
         # let go of a cursor.
-        (6, 7, 24, 43, 64, 79, 89, 91, 112, 133, 134, 189, 202, 237, 262, 279, 290, 317, 358, 9001, 10107, 11600, 11601,
-         11602, 13388, 13435, 13436),
+        (6, 7, 24, 43, 64, 79, 89, 91, 112, 133, 134, 189, 202, 237, 262, 279, 290, 317, 358, 365, 9001, 10107, 11600,
+         11601, 11602, 13388, 13435, 13436),
         _CHANGING,
     ),
 }  # fmt: skip
@@ -70,6 +70,9 @@ _NEVER_WRITTEN: Final[Mapping[int, str]] = {**_NEVER, 2: _NOT_TAKEN.format(code=
 """The same for one write of several, of which one that is too large may be a bad value. A bad command is a mistake."""
 
 _BAD_PATTERN: Final = 51091
+
+_PASSING_LABELS: Final = ("RetryableWriteError", "RetryableError", "SystemOverloadedError")
+"""What servers and drivers put on errors that pass; the last two since MongoDB turns calls away under too much load."""
 
 
 @contextmanager
@@ -121,7 +124,7 @@ def _ours(error: PyMongoError) -> Unavailable | Unstorable | None:
     if isinstance(error, BulkWriteError):
         return _of_bulk(error.details or {})
     if isinstance(error, OperationFailure):
-        if error.has_error_label("RetryableWriteError"):
+        if any(map(error.has_error_label, _PASSING_LABELS)):
             return _unavailable(_CHANGING)
         return _of_codes([error.code or 0], _NEVER)
     return None

@@ -1,25 +1,22 @@
 """Making the collections and indexes: by `xray-backend init`, and by nothing else."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, Final
+from typing import Final
 
 from mongoengine import Document
 from pymongo.errors import OperationFailure
 
-from xray_backend.errors import ConfigurationError
 from xray_backend.store.mongodb import account_layout
 from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.documents import RECORDED_DOCUMENTS
 from xray_backend.store.mongodb.failures import is_transient
+from xray_backend.store.mongodb.making import make_index, make_missing
 
 __all__ = ["prepare"]
 
 _WILDCARDS_BY_PROJECT: Final = (7, 0)
 """The first version of MongoDB in which a wildcard index may begin with another field."""
-
-_CONFLICTS: Final = (85, 86)
-"""MongoDB's errors for an index that is there under this name, or with these keys, and is another."""
 
 
 def prepare(url: str) -> list[str]:
@@ -35,27 +32,22 @@ def prepare(url: str) -> list[str]:
 
 
 def _prepare(database: Database, document: type[Document]) -> Iterator[str]:
-    known = database.collection(document).index_information()
-    for spec in document._meta["index_specs"]:
-        options = {**spec}
-        keys = options.pop("fields")
-        if spec["name"] not in known:
-            yield _make(database, document, keys, options)
+    yield from make_missing(database, document)
     if document._meta.get("wildcards"):
-        yield from _prepare_wildcard(database, document, known)
+        yield from _prepare_wildcard(database, document)
 
 
-def _prepare_wildcard(database: Database, document: type[Document], known: Mapping[str, Any]) -> Iterator[str]:
+def _prepare_wildcard(database: Database, document: type[Document]) -> Iterator[str]:
     """Make the index over every field of the metadata; a server that has no such indexes works without, and slower."""
     version = tuple(database.handle().client.server_info()["versionArray"][:2])
     name, keys = "by_field", [("$**", 1)]
     if version >= _WILDCARDS_BY_PROJECT:
         name, keys = "by_project_and_field", [("projectId", 1), ("$**", 1)]
-    if name in known:
+    if name in database.collection(document).index_information():
         return
     fields = dict.fromkeys(document._meta["wildcards"], 1)
     try:
-        yield _make(database, document, keys, {"name": name, "wildcardProjection": fields})
+        yield make_index(database, document, keys, {"name": name, "wildcardProjection": fields})
     except OperationFailure as error:
         if is_transient(error.code):
             raise
@@ -63,17 +55,3 @@ def _prepare_wildcard(database: Database, document: type[Document], known: Mappi
             f"The index over every field of {document._get_collection_name()} was not made, since this server has no "
             f"such indexes ({error.code}): queries of metadata look through all documents of their project."
         )
-
-
-def _make(database: Database, document: type[Document], keys: list[tuple[str, Any]], options: dict[str, Any]) -> str:
-    collection = database.collection(document)
-    try:
-        collection.create_index(keys, **options)
-    except OperationFailure as error:
-        if error.code not in _CONFLICTS:
-            raise
-        raise ConfigurationError(
-            f"The collection {collection.name} has an index that is not the one of this version, under the name or "
-            f"with the keys of '{options['name']}'; drop it, and call `xray-backend init` again."
-        ) from error
-    return f"The index {options['name']} of {collection.name} was made."
