@@ -54,18 +54,20 @@ class Uploads:
         cannot be recorded.
         """
         wanted = parse_presign(body, self._limits)
-        self._publish(project_id, [wanted], request_id)
+        for refused in self._publish(project_id, [wanted], request_id).values():
+            raise refused
         return self._upload(project_id, wanted, self._recorded(project_id, [wanted]))
 
     def announce_all(self, project_id: str, body: bytes, request_id: str) -> Sequence[Upload | ApiError]:
         """Announce many values, in order; an error stands in the place of one that is not valid. Raises as above."""
         items = parse_presign_batch(body, self._limits)
         wanted = [item for item in items if not isinstance(item, ApiError)]
-        self._publish(project_id, wanted, request_id)
+        refused = self._publish(project_id, wanted, request_id)
         recorded = self._recorded(project_id, wanted)
-        return [
-            item if isinstance(item, ApiError) else self._upload_or_error(project_id, item, recorded) for item in items
-        ]
+        uploads = (
+            refused.get(place) or self._upload_or_error(project_id, item, recorded) for place, item in enumerate(wanted)
+        )
+        return [item if isinstance(item, ApiError) else next(uploads) for item in items]
 
     def complete(self, project_id: str, body: bytes) -> None:
         """Put the parts of a value together; it is there on return. Raises as `BlobStore.complete_upload`."""
@@ -75,13 +77,12 @@ class Uploads:
         etags = {part.part_number: part.etag for part in done.parts}
         self._blobs.complete_upload(f"{project_id}/{done.data_id}", done.upload_id, etags)
 
-    def _publish(self, project_id: str, wanted: Sequence[PresignRequest], request_id: str) -> None:
-        """Record the values; what goes on was recorded when it began."""
-        events = [data_event(item) for item in wanted if item.upload_id is None]
-        new = [Taken(place, msgspec.json.encode(event), event) for place, event in enumerate(events)]
+    def _publish(self, project_id: str, wanted: Sequence[PresignRequest], request_id: str) -> Mapping[int, TooLarge]:
+        """Record the values; what goes on was recorded when it began. Returns why some were refused, by their place."""
+        events = {place: data_event(item) for place, item in enumerate(wanted) if item.upload_id is None}
+        new = [Taken(place, msgspec.json.encode(event), event) for place, event in events.items()]
         refused = self._bus.publish(project_id, new, request_id) if new else ()
-        if refused:
-            raise TooLarge(refused[0].error)
+        return {rejection.index: TooLarge(rejection.error) for rejection in refused}
 
     def _recorded(self, project_id: str, wanted: Sequence[PresignRequest]) -> _Records:
         """Look once for the records of what goes up in one PUT; a queue may bring some of them later."""
