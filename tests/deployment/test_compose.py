@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.deployment.files import COMPOSE, COMPOSE_TEXT, EXAMPLE, OURS, ROOT, SERVICES, filled_in
+from tests.deployment.files import COMPOSE, COMPOSE_TEXT, DOCKERFILE, EXAMPLE, OURS, ROOT, SERVICES, filled_in
 from xray_backend.config import Config, load_config
 
 KNOWN = set(re.findall(r'"(XRAY_[A-Z_]+)"', (ROOT / "xray_backend/config.py").read_text(encoding="utf-8")))
@@ -107,3 +107,12 @@ def test_ours_can_write_nowhere_but_where_they_must_and_have_no_right_of_root(se
     assert ours["read_only"] is True
     assert ours["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in ours["security_opt"]
+
+
+@pytest.mark.parametrize("service", ["api", "consumer"])
+def test_the_health_check_of_the_image_asks_where_the_service_answers(service: str) -> None:
+    image = dict(re.findall(r"(XRAY_[A-Z_]+)=(\S+)", DOCKERFILE))
+    settings = {**image, **SERVICES[service].get("environment", {})}
+    asked = settings[re.findall(r'os\.environ\[\\?"(XRAY_[A-Z_]+)', DOCKERFILE)[0]]
+    prefix = "XRAY_CONSUMER_" if service == "consumer" else "XRAY_"
+    assert (settings[f"{prefix}HOST"], settings[f"{prefix}PORT"]) == ("0.0.0.0", asked)
