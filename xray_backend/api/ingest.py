@@ -48,7 +48,7 @@ class RejectionView(msgspec.Struct):
     },
 )
 def ingest() -> Response:
-    """Record events; they are on disk when the answer comes. May be repeated whole: each event is stored once."""
+    """Record events; on disk, or in the queue, when the answer comes. May be repeated whole: each is stored once."""
     owner = require_key()
     services().sdk_drops.note(owner.project_id, request.headers.get(STATS_HEADER))
     parsed = services().recording.record(owner.project_id, read_body(), request_id())
