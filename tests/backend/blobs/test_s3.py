@@ -139,10 +139,10 @@ def test_a_value_may_come_before_its_record_and_is_swept_only_when_none_came_for
     foreign = f"{bucket.prefix}a/foreign/object"
     bucket.endpoint.client().put_object(Bucket=bucket.name, Key=foreign, Body=b"x")
     assert sum(blobs.sweep()) == 0
-    clock.ahead_seconds = 7 * DAY_SECONDS
+    clock.ahead_seconds = 31 * DAY_SECONDS
     assert sum(blobs.sweep()) == 0
     records.data_ids = {"early"}
-    clock.ahead_seconds = 9 * DAY_SECONDS
+    clock.ahead_seconds = 33 * DAY_SECONDS
     assert sum(blobs.sweep()) == 1
     assert bucket.names() == ["a/foreign/object", "project-1/early"]
 
