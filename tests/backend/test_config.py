@@ -38,6 +38,7 @@ def test_a_secret_shows_in_no_repr_and_in_no_error() -> None:
         ("XRAY_MAX_FILTER_DEPTH", "101"), ("XRAY_MAX_FILTER_CLAUSES", "501"), ("XRAY_MAX_REGEX_LENGTH", "0"),
         ("XRAY_MAX_BODY_BYTES", "5MB"), ("XRAY_LOGIN_RATE_PER_ACCOUNT", "0/minute"), ("XRAY_THREADS", "0"),
         ("XRAY_STORE_URL", "sqlite://x"), ("XRAY_BUS_URL", "redis://x"), ("XRAY_BLOBS_URL", "gs://x"),
+        ("XRAY_CONSUMER_PAUSE_MS", "2001"), ("XRAY_TOPIC_PARTITIONS", "10001"),
         ("XRAY_KAFKA_OPTIONS", "[]"), ("XRAY_BUS_TIMEOUT_SECONDS", "0"),
         ("XRAY_PUBLIC_BASE_URL", "ftp://x"), ("XRAY_PUBLIC_BASE_URL", "https://x?y"), ("XRAY_CORS_ORIGINS", "x.org"),
         ("XRAY_TRUSTED_PROXIES", "10.0.0.0/99"),
@@ -46,6 +47,11 @@ def test_a_secret_shows_in_no_repr_and_in_no_error() -> None:
 def test_a_value_that_cannot_be_used_is_refused_by_the_name_of_its_setting(variable: str, raw: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"{variable} cannot be used: .+\."):
         load_config({}, {variable: raw})
+
+
+def test_the_greatest_value_of_a_setting_is_taken() -> None:
+    config = load_config({}, {"XRAY_CONSUMER_PAUSE_MS": "2000", "XRAY_TOPIC_PARTITIONS": "10000"})
+    assert (config.consumer_pause_ms, config.topic_partitions) == (2000, 10_000)
 
 
 @pytest.mark.parametrize(
