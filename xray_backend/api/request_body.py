@@ -100,7 +100,7 @@ def read_fields(shape: type[T]) -> T:
 
 
 def install_body_room(app: Flask) -> None:
-    """Let only so much of all bodies be worked on at once."""
+    """Let only so much of all bodies be in memory while they arrive, and be worked on at once."""
     app.extensions[_ARRIVING] = ArrivingRoom()
     room = app.extensions[_ROOM] = BodyRoom()
 

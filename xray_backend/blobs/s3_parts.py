@@ -49,20 +49,20 @@ class S3Parts:
 
     def there(self, key: str, s3_upload_id: str) -> dict[int, S3Part] | None:
         """Return the parts that are there; None if the upload is joined, or gone."""
-        found: dict[int, S3Part] = {}
         pages = self._bucket.client.get_paginator("list_parts").paginate(
             Bucket=self._name, Key=key, UploadId=s3_upload_id
         )
         with s3_errors():
             try:
-                for page in pages:
-                    for part in page.get("Parts", ()):
-                        found[part["PartNumber"]] = S3Part(part["ETag"], part["LastModified"].timestamp())
+                return {
+                    part["PartNumber"]: S3Part(part["ETag"], part["LastModified"].timestamp())
+                    for page in pages
+                    for part in page.get("Parts", ())
+                }
             except ClientError as error:
                 if code_of(error) == _GONE:
                     return None
                 raise
-        return found
 
     def join(self, key: str, s3_upload_id: str, etags: Mapping[int, str]) -> None:
         """Make one object of the parts; does nothing if somebody else just did.
@@ -98,7 +98,6 @@ class S3Parts:
         """Return all uploads below our prefix; MinIO lists none by a prefix, so all of the bucket's are asked for."""
         pages = self._bucket.client.get_paginator("list_multipart_uploads").paginate(Bucket=self._name)
         with s3_errors():
-            for page in pages:
-                for upload in page.get("Uploads", ()):
-                    if upload["Key"].startswith(self._bucket.url.prefix):
-                        yield Unfinished(upload["Key"], upload["UploadId"], upload["Initiated"].timestamp())
+            for upload in (upload for page in pages for upload in page.get("Uploads", ())):
+                if upload["Key"].startswith(self._bucket.url.prefix):
+                    yield Unfinished(upload["Key"], upload["UploadId"], upload["Initiated"].timestamp())

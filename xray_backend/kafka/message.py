@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from confluent_kafka import Message
@@ -10,7 +9,6 @@ from confluent_kafka import Message
 __all__ = [
     "VERSION",
     "BadMessage",
-    "EventMessage",
     "Headers",
     "NewerVersion",
     "headers_of",
@@ -36,19 +34,6 @@ class NewerVersion(Exception):
     """A message of a version that this program does not know: it must be brought up to date, and must not guess."""
 
 
-@dataclass(frozen=True)
-class EventMessage:
-    """An event on its way."""
-
-    project_id: str
-    text: bytes
-    """The event's JSON, as `POST /ingest` took it."""
-
-    request_id: str
-    received_ms: int
-    """When the API took it."""
-
-
 def key_of(project_id: str, trace_id: str) -> bytes:
     """Return the key: what belongs to one trace goes to one partition, and stays in order."""
     return f"{project_id}/{trace_id}".encode()
@@ -64,8 +49,8 @@ def headers_of(project_id: str, request_id: str, received_ms: int) -> Headers:
     ]
 
 
-def read_message(message: Message) -> EventMessage:
-    """Read a message. Raises `NewerVersion`, or `BadMessage` if it is none of ours."""
+def read_message(message: Message) -> tuple[str, bytes]:
+    """Return the project and the event's JSON. Raises `NewerVersion`, or `BadMessage` if it is none of ours."""
     headers = text_headers(message)
     version = number_in(headers, "version")
     if version is None:
@@ -75,10 +60,10 @@ def read_message(message: Message) -> EventMessage:
             f"The message at {message.topic()} {message.partition()}/{message.offset()} has version {version}; "
             f"this program knows {VERSION}. Install the newer one here, too."
         )
-    project_id, received_ms, text = headers.get("project"), number_in(headers, "received"), message.value()
-    if not project_id or received_ms is None or not isinstance(text, bytes):
+    project_id, text = headers.get("project"), message.value()
+    if not project_id or number_in(headers, "received") is None or not isinstance(text, bytes):
         raise BadMessage("The message has no value, or no header `project` or `received`.")
-    return EventMessage(project_id, text, headers.get("request", ""), received_ms)
+    return project_id, text
 
 
 def number_in(headers: Mapping[str, str], name: str) -> int | None:

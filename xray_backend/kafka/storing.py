@@ -35,8 +35,8 @@ class Storing:
         projects: dict[str, list[_Text]] = {}
         for message in messages:
             try:
-                read = read_message(message)
-                projects.setdefault(read.project_id, []).append((message, read.text))
+                project_id, text = read_message(message)
+                projects.setdefault(project_id, []).append((message, text))
             except BadMessage as error:
                 dead.append(DeadLetter(message, str(error)))
         for project_id, group in projects.items():

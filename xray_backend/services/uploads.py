@@ -54,8 +54,9 @@ class Uploads:
         cannot be recorded.
         """
         wanted = parse_presign(body, self._limits)
-        for refused in self._publish(project_id, [wanted], request_id).values():
-            raise refused
+        refused = self._publish(project_id, [wanted], request_id)
+        if refused:
+            raise refused[0]
         return self._upload(project_id, wanted, self._recorded(project_id, [wanted]))
 
     def announce_all(self, project_id: str, body: bytes, request_id: str) -> Sequence[Upload | ApiError]:
