@@ -322,6 +322,59 @@ def test_events_of_an_expired_trace_that_come_again_change_nothing_though_no_tom
     assert store.write(fresh).stored == 1  # it lives again, since it says something new
 
 
+@pytest.mark.parametrize("what", ["step", "end", "value"])
+def test_a_trace_to_which_something_young_comes_while_it_expires_lives_and_keeps_that(
+    store: Store, clock: Clock, what: str
+) -> None:
+    keep_for(store, 30)
+    store.write(full_trace("expiring", at=NOW))
+    clock.now_ms += 31 * DAY_MS
+    assert expire_all(store) == 1
+    piece = store.next_deletion(PIECE)  # the server removes these blobs, and then comes back with the piece
+    assert piece is not None
+    young = {
+        "step": EventBatch("p", steps=[step("young", "expiring", at=clock.now_ms)]),
+        "end": EventBatch("p", traces=[success("expiring", at=clock.now_ms)]),
+        "value": EventBatch("p", data=[data("young-d0", "expiring", content=b"y")]),  # its step is on its way
+    }
+    written = store.write(young[what])
+    assert (written.deleted, store.is_deleted("p", "expiring")) == (0, False)
+    store.remove(piece, PIECE)
+    remove_all(store)
+    store.write(young["step"])
+    assert store.trace("p", "expiring") is not None
+    steps = store.steps_of("p", "expiring", limit=9, after=None).documents
+    assert "young" in {json.loads(document)["stepId"] for document in steps}
+    names = [f"expiring-d{number}" for number in range(5)]
+    assert not set(store.recorded_data("p", names)) & set(piece.data_ids)
+    assert bool(store.recorded_data("p", ["young-d0"])) == (what == "value")
+    assert expire_all(store) == 0
+
+
+def test_a_value_that_has_just_come_keeps_its_trace_for_the_step_that_follows(store: Store, clock: Clock) -> None:
+    keep_for(store, 30)
+    store.write(full_trace("quiet", at=NOW))
+    clock.now_ms += 31 * DAY_MS
+    store.write(EventBatch("p", data=[data("young-d0", "quiet", content=b"y")]))
+    assert expire_all(store) == 0
+    clock.now_ms += DAY_MS
+    assert expire_all(store) == 1
+    remove_all(store)
+    assert not store.recorded_data("p", ["young-d0"])
+
+
+def test_an_expiring_trace_that_a_user_deletes_stays_deleted_for_young_events_too(store: Store, clock: Clock) -> None:
+    keep_for(store, 30)
+    store.write(full_trace("doomed", at=NOW))
+    clock.now_ms += 31 * DAY_MS
+    assert expire_all(store) == 1
+    store.delete_trace("p", "doomed")
+    young = EventBatch("p", steps=[step("young", "doomed", at=clock.now_ms)])
+    assert (store.write(young).deleted, store.is_deleted("p", "doomed")) == (1, True)
+    remove_all(store)
+    assert store.write(young).deleted == 1
+
+
 def test_an_old_event_of_a_trace_that_is_there_is_stored(store: Store) -> None:
     keep_for(store, 30)
     store.write(EventBatch("p", traces=[start("long", at=NOW)]))

@@ -7,9 +7,21 @@ from typing import Final
 from xray_backend.store.records import EventBatch, TraceEvent
 from xray_backend.store.trace_state import seen_at
 
-__all__ = ["DAY_MS", "count_events", "events_by_trace", "trace_ids", "traces_older_than", "without_traces"]
+__all__ = [
+    "DAY_MS",
+    "VALUE_WAITS_MS",
+    "count_events",
+    "events_by_trace",
+    "trace_ids",
+    "traces_older_than",
+    "without_traces",
+]
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
+
+VALUE_WAITS_MS: Final = 15 * 60 * 1000
+"""A value tells no time, and may come before the step that it belongs to: a trace that one came to is not too old for
+so long, whatever else it holds."""
 
 
 def count_events(batch: EventBatch) -> int:

@@ -23,7 +23,7 @@ from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of, ms_of
 from xray_backend.store.mongodb.documents import RECORDED_DOCUMENTS, Data, Step, Trace
 from xray_backend.store.mongodb.exact import exact
-from xray_backend.store.mongodb.expiring import is_still_old, old_trace
+from xray_backend.store.mongodb.expiring import came_before, is_still_old, old_trace
 from xray_backend.store.mongodb.stored import data_object_id, trace_object_id
 from xray_backend.store.mongodb.stored_traces import stored_traces
 from xray_backend.store.mongodb.tombstones import look_again, tombstone_id
@@ -101,10 +101,10 @@ class Deleting:
     def is_deleted(self, project_id: str, trace_id: str) -> bool:
         """Look for a tombstone."""
         with self._database.translated():
-            return (
-                exact(self._database, DeletedProjectDocument).find_one({"_id": project_id}) is not None
-                or self._find_tombstone(project_id, trace_id) is not None
-            )
+            if exact(self._database, DeletedProjectDocument).find_one({"_id": project_id}) is not None:
+                return True
+            tombstone = self._find_tombstone(project_id, trace_id)
+            return tombstone is not None and "olderThan" not in tombstone
 
     def recorded_data(self, project_id: str, data_ids: Sequence[str]) -> Mapping[str, tuple[int | None, str | None]]:
         """Find which of these have a record that is not being deleted."""
@@ -136,9 +136,9 @@ class Deleting:
             if piece.trace_id is None:
                 return self._remove_of_project(piece.project_id, limit)
             tombstone = self._find_tombstone(piece.project_id, piece.trace_id)
-            if tombstone is None:  # another process removed all that had expired
-                return PieceRemoval(0, done=True)
-            return self._remove_of_trace(tombstone, piece.data_ids, limit)
+            if tombstone is None:  # another process removed all that had expired, or the trace lives
+                return PieceRemoval(self._remove_data(piece), done=True)
+            return self._remove_of_trace(tombstone, piece, limit)
 
     def _stays_deleted(self, project_id: str, trace_id: str, now: datetime) -> bool:
         """Tell whether there is a tombstone; one of a trace that only expired stays from now on."""
@@ -172,11 +172,15 @@ class Deleting:
         found = exact(self._database, Data).find(_doomed(Data, tombstone), {"dataId": True}).limit(limit)
         return DeletionPiece(tombstone["projectId"], tombstone["traceId"], [record["dataId"] for record in found])
 
-    def _remove_of_trace(self, tombstone: Mapping[str, Any], data_ids: Sequence[str], limit: int) -> PieceRemoval:
-        """Remove the data records whose blobs are gone, then steps, and last the trace, which the rest expires with."""
+    def _remove_data(self, piece: DeletionPiece) -> int:
+        """Remove the data records whose blobs are gone; of a trace that lives, too: they lead to nothing."""
+        asked = {"traceId": piece.trace_id, **_of_data(piece.project_id, piece.data_ids), "projectId": piece.project_id}
+        return exact(self._database, Data).delete_many(asked).deleted_count
+
+    def _remove_of_trace(self, tombstone: Mapping[str, Any], piece: DeletionPiece, limit: int) -> PieceRemoval:
+        """Remove data records, then steps, and last the trace, which the rest expires with."""
         data, steps = _doomed(Data, tombstone), _doomed(Step, tombstone)
-        removed = exact(self._database, Data).delete_many({**data, **_of_data(tombstone["projectId"], data_ids)})
-        rows = removed.deleted_count
+        rows = self._remove_data(piece)
         rows += self._remove_some(Step, steps, limit - rows)
         if rows >= limit or self._has(Data, data) or self._has(Step, steps):
             return PieceRemoval(rows, done=False)
@@ -244,6 +248,8 @@ def _doomed(document: type[Document], tombstone: Mapping[str, Any]) -> dict[str,
         the_trace = {"_id": trace_object_id(project_id, trace_id), "projectId": project_id}
         return the_trace if horizon is None else {**the_trace, **old_trace(horizon)}
     mine = {"projectId": project_id, "traceId": trace_id}
-    if horizon is None or document is Data:  # a value is as old as its trace
+    if horizon is None:
         return mine
+    if document is Data:  # as old as its trace, but for one whose step may still come
+        return {**mine, "storedAt": {"$lt": came_before(tombstone)}}
     return {**mine, "timestamp": {"$lt": horizon}}

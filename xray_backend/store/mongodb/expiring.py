@@ -1,7 +1,7 @@
 """Retention: traces that are older than their project keeps them are deleted."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby, islice
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
 from xray_backend.ids import new_object_id
-from xray_backend.store.batch_traces import DAY_MS
+from xray_backend.store.batch_traces import DAY_MS, VALUE_WAITS_MS
 from xray_backend.store.mongodb.account_documents import DeletedTraceDocument, ProjectDocument
 from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of
@@ -21,7 +21,7 @@ from xray_backend.store.mongodb.stored_traces import stored_traces
 from xray_backend.store.mongodb.tombstones import tombstone_id
 from xray_backend.store.mongodb.visible import visible
 
-__all__ = ["Expiring", "is_still_old", "old_trace"]
+__all__ = ["Expiring", "came_before", "is_still_old", "old_trace"]
 
 _TRACES_AT_A_TIME: Final = 1000
 """Whose steps are asked for in one query: some milliseconds, and an answer far below what one may hold."""
@@ -32,6 +32,12 @@ def old_trace(horizon: datetime) -> dict[str, Any]:
     return {"createdAt": {"$lt": horizon}, "endedAt": {"$not": {"$gte": horizon}}}
 
 
+def came_before(tombstone: Mapping[str, Any]) -> datetime:
+    """Return when a value must have come to go with its trace, rather than have it live for the step that follows."""
+    deleted_at: datetime = tombstone["deletedAt"]
+    return _long_before(deleted_at)
+
+
 def is_still_old(database: Database, tombstone: Mapping[str, Any]) -> bool:
     """Tell whether nothing young came to a trace that expires, before or after its tombstone was written."""
     horizon = tombstone["olderThan"]
@@ -40,9 +46,11 @@ def is_still_old(database: Database, tombstone: Mapping[str, Any]) -> bool:
     with database.translated():
         if exact(database, Step).find_one({**mine, "timestamp": {"$gte": horizon}}, {"_id": True}):
             return False
-        if exact(database, Trace).find_one(trace, {"_id": True}):
-            return exact(database, Trace).find_one({**trace, **old_trace(horizon)}, {"_id": True}) is not None
-        return exact(database, Data).find_one({**mine, "storedAt": {"$gte": horizon}}, {"_id": True}) is None
+        is_stored = exact(database, Trace).find_one(trace, {"_id": True}) is not None
+        if is_stored and not exact(database, Trace).find_one({**trace, **old_trace(horizon)}, {"_id": True}):
+            return False
+        young = {"$gte": came_before(tombstone) if is_stored else horizon}
+        return exact(database, Data).find_one({**mine, "storedAt": young}, {"_id": True}) is None
 
 
 class Expiring:
@@ -70,7 +78,7 @@ class Expiring:
         condition = visible(self._database, project_id)
         if condition is None:
             return 0
-        found = list(islice(self._old_traces(condition, horizon), limit))
+        found = list(islice(self._old_traces(condition, horizon, _long_before(now)), limit))
         found = found or list(islice(self._old_data_alone(condition, horizon), limit))
         return sum(self._write_tombstone(project_id, trace_id, now, horizon) for trace_id in found)
 
@@ -90,12 +98,13 @@ class Expiring:
             return False
         return True
 
-    def _old_traces(self, condition: dict[str, Any], horizon: datetime) -> Iterator[str]:
-        """Look through the traces that began long ago, for those of which no step is young."""
+    def _old_traces(self, condition: dict[str, Any], horizon: datetime, recent: datetime) -> Iterator[str]:
+        """Look through the traces that began long ago, for those without a young step or a value that has just come."""
         began = exact(self._database, Trace).find({"$and": [condition, old_trace(horizon)]}, {"traceId": True})
         traces = (trace["traceId"] for trace in began.sort("createdAt", ASCENDING))
         while some := list(islice(traces, _TRACES_AT_A_TIME)):
             young = self._among(Step, condition, some, {"timestamp": {"$gte": horizon}})
+            young |= self._among(Data, condition, some, {"storedAt": {"$gte": recent}})
             yield from (trace_id for trace_id in some if trace_id not in young)
 
     def _old_data_alone(self, condition: dict[str, Any], horizon: datetime) -> Iterator[str]:
@@ -119,3 +128,7 @@ class Expiring:
         """Return those of the traces that have a document like this."""
         which = {"projectId": condition["projectId"], "traceId": {"$in": list(asked)}, **further}
         return set(exact(self._database, document).distinct("traceId", which))
+
+
+def _long_before(at: datetime) -> datetime:
+    return at - timedelta(milliseconds=VALUE_WAITS_MS)

@@ -1,5 +1,6 @@
 """What was deleted stays deleted: events of it that come again are left out, whichever process stores them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +13,7 @@ from xray_backend.store.mongodb.account_documents import (
     ProjectDocument,
 )
 from xray_backend.store.mongodb.connection import Database
-from xray_backend.store.mongodb.dates import date_of
+from xray_backend.store.mongodb.dates import date_of, ms_of
 from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.mongodb.stored_traces import stored_traces
 from xray_backend.store.records import EventBatch
@@ -57,19 +58,21 @@ class Tombstones:
         project = self._project(batch.project_id, now_ms)
         if project is None:
             return None
-        gone = self._deleted_traces(batch, now_ms)
+        gone = self._stay_away(batch, self._tombstones_of(batch), now_ms)
         return without_traces(batch, gone | self._expired(batch, project.retention_days, now_ms))
 
     def take_back(self, batch: EventBatch, now_ms: int) -> bool:
         """Have removed what was written of a trace or project that was deleted meanwhile; false if the project was.
 
         Whoever deletes writes the tombstone and then removes the rows; whoever writes does so and then looks for a
-        tombstone. So one of the two sees the other, and the rows go.
+        tombstone. So one of the two sees the other, and the rows go. A trace that was just expiring lives.
         """
         if self._is_deleted(batch.project_id, now_ms):
             self._projects.pop(batch.project_id, None)
             return False
-        self._deleted_traces(batch, now_ms)
+        found = self._tombstones_of(batch)
+        self._stay_away(batch, found, now_ms)
+        self._let_live(batch, found)
         return True
 
     def _project(self, project_id: str, now_ms: int) -> _Project | None:
@@ -104,15 +107,31 @@ class Tombstones:
             projects.update_one(the_project, look_again(date_of(now_ms)))
         return True
 
-    def _deleted_traces(self, batch: EventBatch, now_ms: int) -> set[str]:
-        """Return which traces of a batch are deleted, and have their rows looked for, as of a project."""
+    def _tombstones_of(self, batch: EventBatch) -> Sequence[Mapping[str, Any]]:
         asked = {"_id": {"$in": [tombstone_id(batch.project_id, trace_id) for trace_id in trace_ids(batch)]}}
         with self._database.translated():
-            tombstones = exact(self._database, DeletedTraceDocument)
-            gone = {found["traceId"] for found in tombstones.find(asked, {"_id": False, "traceId": True})}
-            if gone:
-                tombstones.update_many(asked, look_again(date_of(now_ms)))
-        return gone
+            found = exact(self._database, DeletedTraceDocument).find(asked, {"traceId": True, "olderThan": True})
+            return list(found)
+
+    def _stay_away(self, batch: EventBatch, found: Sequence[Mapping[str, Any]], now_ms: int) -> set[str]:
+        """Return which traces are deleted, and have their rows looked for, as of a project.
+
+        One that is just expiring is deleted for events that are too old themselves.
+        """
+        gone = {each["_id"]: each["traceId"] for each in found if _is_gone(batch, each)}
+        if gone:
+            with self._database.translated():
+                tombstones = exact(self._database, DeletedTraceDocument)
+                tombstones.update_many({"_id": {"$in": list(gone)}}, look_again(date_of(now_ms)))
+        return set(gone.values())
+
+    def _let_live(self, batch: EventBatch, found: Sequence[Mapping[str, Any]]) -> None:
+        """Show again what is left of the traces that were just expiring, since what was written is not too old."""
+        alive = [each["_id"] for each in found if not _is_gone(batch, each)]
+        if alive:
+            with self._database.translated():
+                tombstones = exact(self._database, DeletedTraceDocument)
+                tombstones.delete_many({"_id": {"$in": alive}, "olderThan": {"$exists": True}})
 
     def _expired(self, batch: EventBatch, days: int | None, now_ms: int) -> set[str]:
         """Find the traces that are not there, and of which all that comes is older than the project keeps.
@@ -124,6 +143,11 @@ class Tombstones:
             return set()
         old = _older(batch, self._retention_days(batch.project_id), now_ms)
         return old - stored_traces(self._database, batch.project_id, old) if old else old
+
+
+def _is_gone(batch: EventBatch, tombstone: Mapping[str, Any]) -> bool:
+    horizon = tombstone.get("olderThan")
+    return horizon is None or tombstone["traceId"] in traces_older_than(batch, ms_of(horizon))
 
 
 def _older(batch: EventBatch, days: int | None, now_ms: int) -> set[str]:

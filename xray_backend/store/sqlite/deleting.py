@@ -16,6 +16,12 @@ __all__ = ["Deleting"]
 _PROJECT_TABLES: Final = ("steps", "traces", "data", "schemas", "merged_schemas", "deleted_traces")
 """All that belongs to a project and may be much; its members and keys are few, and go at once."""
 
+_DOOMED_DATA: Final = """
+SELECT data_id FROM data JOIN deleted_traces USING (project_id, trace_id)
+WHERE project_id = ? AND trace_id = ? LIMIT ?
+"""
+"""One that expired may live again at any moment, and then none of its values is found."""
+
 
 class Deleting:
     """The part of the store that forgets."""
@@ -61,7 +67,7 @@ class Deleting:
     def is_deleted(self, project_id: str, trace_id: str) -> bool:
         """Look for a tombstone."""
         found = self._readers.first(
-            "SELECT EXISTS (SELECT 1 FROM deleted_traces WHERE project_id = ?1 AND trace_id = ?2)"
+            "SELECT EXISTS (SELECT 1 FROM deleted_traces WHERE project_id = ?1 AND trace_id = ?2 AND stays)"
             " OR EXISTS (SELECT 1 FROM deleted_projects WHERE project_id = ?1)",
             (project_id, trace_id),
         )
@@ -86,9 +92,7 @@ class Deleting:
         trace = self._readers.first("SELECT project_id, trace_id FROM deleted_traces WHERE removed = 0 LIMIT 1")
         if trace is None:
             return None
-        rows = self._readers.all(
-            "SELECT data_id FROM data WHERE project_id = ? AND trace_id = ? LIMIT ?", (*trace, limit)
-        )
+        rows = self._readers.all(_DOOMED_DATA, (*trace, limit))
         project_id, trace_id = trace
         return DeletionPiece(project_id, trace_id, [row[0] for row in rows])
 
@@ -110,12 +114,17 @@ def hide_trace(connection: sqlite3.Connection, project_id: str, trace_id: str, *
 
 
 def _remove_of_trace(connection: sqlite3.Connection, piece: DeletionPiece, trace_id: str, limit: int) -> PieceRemoval:
-    """Remove the data records whose blobs are gone, then steps; the tombstone is settled when nothing is left."""
+    """Remove the data records whose blobs are gone, then steps; the tombstone is settled when nothing is left.
+
+    Of a trace that lives again meanwhile only those records go, which would lead to nothing.
+    """
     where = (piece.project_id, trace_id)
     rows = connection.execute(
         "DELETE FROM data WHERE project_id = ? AND trace_id = ? AND data_id IN (SELECT value FROM json_each(?))",
         (*where, json.dumps(list(piece.data_ids))),
     ).rowcount
+    if not _has(connection, "deleted_traces", where):
+        return PieceRemoval(rows, done=True)
     rows += connection.execute(
         "DELETE FROM steps WHERE rowid IN (SELECT rowid FROM steps WHERE project_id = ? AND trace_id = ? LIMIT ?)",
         (*where, limit - rows),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
-from xray_backend.store.batch_traces import DAY_MS
+from xray_backend.store.batch_traces import DAY_MS, VALUE_WAITS_MS
 from xray_backend.store.sqlite.deleting import hide_trace
 from xray_backend.store.sqlite.readers import Readers
 from xray_backend.store.sqlite.writer import Writer
@@ -18,6 +18,10 @@ WHERE project_id = :project AND created_at_ms < :horizon AND coalesce(ended_at_m
     AND NOT EXISTS (
         SELECT 1 FROM steps WHERE steps.project_id = traces.project_id AND steps.trace_id = traces.trace_id
             AND steps.timestamp_ms >= :horizon
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM data WHERE data.project_id = traces.project_id AND data.trace_id = traces.trace_id
+            AND data.stored_at_ms >= :recent
     )
 ORDER BY created_at_ms LIMIT :limit
 """
@@ -44,10 +48,9 @@ SELECT NOT EXISTS (SELECT 1 FROM deleted_traces WHERE project_id = :project AND 
     AND NOT EXISTS (
         SELECT 1 FROM steps WHERE project_id = :project AND trace_id = :trace AND timestamp_ms >= :horizon
     )
-    AND (
-        EXISTS (SELECT 1 FROM traces WHERE project_id = :project AND trace_id = :trace)
-        OR NOT EXISTS (
-            SELECT 1 FROM data WHERE project_id = :project AND trace_id = :trace AND stored_at_ms >= :horizon
+    AND NOT EXISTS (
+        SELECT 1 FROM data WHERE project_id = :project AND trace_id = :trace AND stored_at_ms >= iif(
+            EXISTS (SELECT 1 FROM traces WHERE project_id = :project AND trace_id = :trace), :recent, :horizon
         )
     )
 """
@@ -74,7 +77,8 @@ class Expiring:
 
     def _expire(self, project_id: str, now_ms: int, horizon_ms: int, limit: int) -> int:
         """Look without a lock, and look again, at what was found only, in the transaction that deletes it."""
-        asked = {"project": project_id, "horizon": horizon_ms, "limit": limit}
+        recent_ms = now_ms - VALUE_WAITS_MS
+        asked = {"project": project_id, "horizon": horizon_ms, "recent": recent_ms, "limit": limit}
         old = [row[0] for row in self._readers.all(_OLD, asked)]
         found = old or list(islice(self._without_trace(project_id, horizon_ms), limit))
 

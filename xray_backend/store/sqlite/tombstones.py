@@ -15,7 +15,10 @@ SELECT EXISTS (SELECT 1 FROM deleted_projects WHERE project_id = ?1),
        (SELECT retention_days FROM projects WHERE project_id = ?1)
 """
 _DELETED: Final = """
-SELECT trace_id FROM deleted_traces WHERE project_id = ? AND trace_id IN (SELECT value FROM json_each(?))
+SELECT trace_id FROM deleted_traces WHERE project_id = ? AND stays AND trace_id IN (SELECT value FROM json_each(?))
+"""
+_LIVES: Final = """
+DELETE FROM deleted_traces WHERE project_id = ? AND NOT stays AND trace_id IN (SELECT value FROM json_each(?))
 """
 _STORED: Final = "SELECT trace_id FROM traces WHERE project_id = ? AND trace_id IN (SELECT value FROM json_each(?))"
 
@@ -31,7 +34,10 @@ def without_deleted(connection: sqlite3.Connection, batch: EventBatch, now_ms: i
         gone |= _among(connection, _DELETED, project_id, trace_ids(batch))
     if retention_days is not None:
         gone |= _expired(connection, batch, now_ms - retention_days * DAY_MS)
-    return without_traces(batch, gone)
+    kept = without_traces(batch, gone)
+    if has_tombstones:  # what is left of a trace that was just expiring lives, since something came that is not too old
+        connection.execute(_LIVES, (project_id, json.dumps(list(trace_ids(kept)))))
+    return kept
 
 
 def _expired(connection: sqlite3.Connection, batch: EventBatch, horizon_ms: int) -> set[str]:
