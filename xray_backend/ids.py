@@ -18,17 +18,18 @@ def new_object_id() -> str:
     They are the second, five bytes of this process's own, and a counter that begins anywhere: no two are equal, and
     ids that are made one after the other lie close together in an index.
     """
-    return f"{int(time.time()) & 0xFFFFFFFF:08x}{_process}{next(_counter) & 0xFFFFFF:06x}"
+    second, number = int(time.time()) & 0xFFFFFFFF, next(_counter) & 0xFFFFFF
+    return (second.to_bytes(4, "big") + _process + number.to_bytes(3, "big")).hex()
 
 
 def _begin_anew() -> None:
     """Be another process than the one that this was forked from."""
     global _process, _counter
-    _process = os.urandom(5).hex()
+    _process = os.urandom(5)
     _counter = itertools.count(int.from_bytes(os.urandom(3), "big"))
 
 
-_process: str
+_process: bytes
 _counter: "itertools.count[int]"
 _begin_anew()
 os.register_at_fork(after_in_child=_begin_anew)
