@@ -4,17 +4,20 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from xray_backend.errors import CommandError, Unavailable
+from xray_backend.kafka.committing import Commits
 from xray_backend.kafka.consumer_metrics import ConsumerMetrics
-from xray_backend.kafka.dead_letters import DeadLetters
+from xray_backend.kafka.dead_letters import DeadLetter, DeadLetters
 from xray_backend.kafka.lag import lag_of, oldest_ms
+from xray_backend.kafka.message import NewerVersion
 from xray_backend.kafka.options import Properties, refused_by_kafka, with_options
-from xray_backend.kafka.storing import Storing
+from xray_backend.kafka.storing import Ready, Storing
 from xray_backend.kafka.topic_check import missing
 from xray_backend.kafka.url import KafkaUrl
 
@@ -34,9 +37,6 @@ _LONGEST_BATCH_SECONDS: Final = 3.0
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 """How long a store that is away is left alone: soon after it is back, the consumer is, too."""
-
-_COMMIT_AGAIN_SECONDS: Final = 1.0
-"""A group that was shared out anew takes commits at once."""
 
 _POLL_SECONDS: Final = 0.1
 _FULL_QUEUE_MS: Final = 20
@@ -59,6 +59,19 @@ class ConsumerSettings:
     """How long it waits for a batch to fill. While it is behind, batches are full at once, and it never waits."""
 
 
+@dataclass
+class _Batch:
+    """Messages that are being stored."""
+
+    messages: list[Message]
+    """Those that are nobody else's to commit."""
+
+    ready: Ready
+    reading_seconds: float
+    stored: "Future[tuple[list[DeadLetter], float]]"
+    """Those that can never be stored, and how many seconds it took."""
+
+
 class EventConsumer:
     """One member of the group. `run` belongs to one thread; the rest may be called from any."""
 
@@ -79,11 +92,15 @@ class EventConsumer:
         self._stopping = threading.Event()
         self._fatal: KafkaError | None = None
         self._is_waiting = False
-        self._commit_again_at: float | None = None
+        self._commits = Commits(url.topic)
         self._alive_at = time.monotonic()
         self._size = _FIRST_MESSAGES
+        self._late: list[Message] = []
         self._hand: list[Message] = []
-        """The batch in work: neither committed nor anybody else's to store."""
+        """What was read, and is not yet being stored; what came when nothing was asked for waits for its turn."""
+        self._batch: _Batch | None = None
+        """What is being stored, by a thread of its own: while the database works, the next messages are read."""
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="xray-store")
         properties: Properties = {
             "group.id": settings.group,
             "enable.auto.commit": False,
@@ -93,7 +110,7 @@ class EventConsumer:
             "fetch.queue.backoff.ms": options.get("fetch.queue.backoff.ms", _FULL_QUEUE_MS),
             "queued.min.messages": options.get("queued.min.messages", _QUEUED_MESSAGES),
             "queued.max.messages.kbytes": options.get("queued.max.messages.kbytes", _QUEUED_KIB),
-            "on_commit": self._committed,
+            "on_commit": self._commits.heard,
             "error_cb": self._heard,
         }
         if settings.instance is not None:
@@ -115,14 +132,11 @@ class EventConsumer:
                 self._alive_at = time.monotonic()
                 self._dead_letters.poll()
                 self._check_going_on()
-                self._hand = self._owned(self._sound(self._consumer.consume(self._size, self._pause_seconds)))
-                if self._hand:
-                    self._metrics.count_batch(len(self._hand), oldest_ms(self._hand))
-                    self._take()
-                self._commit_again()
-                self._metrics.set_lag(lag_of(self._consumer))
+                self._turn()
+            self._finish()
         finally:
             self._consumer.close()  # once what was committed is with the brokers
+            self._writer.shutdown(wait=False)
 
     def stop(self) -> None:
         """Let `run` end. May be called from a signal handler."""
@@ -138,37 +152,73 @@ class EventConsumer:
             raise Unavailable("The consumer is ending.")
         self._dead_letters.ping(self._topic)
 
-    def _take(self) -> None:
-        """Store the batch and commit it; what cannot be stored now is tried until it can, or until the end."""
+    def _turn(self) -> None:
+        """Read some messages while those before them are stored, and then have them stored."""
+        came = self._sound(self._consumer.consume(self._size, self._pause_seconds))
+        self._hand, self._late = self._owned([*self._late, *came]), []
+        is_behind = len(self._hand) == BATCH_MESSAGES
+        started = time.monotonic()
+        ready = self._read()
+        seconds = time.monotonic() - started
+        self._finish()
+        if self._hand and not self._stopping.is_set():
+            self._metrics.count_batch(len(self._hand), oldest_ms(self._hand))
+            self._batch = _Batch(self._hand, ready, seconds, self._writer.submit(self._store, ready))
+            self._hand = []
+        if not is_behind:  # there is nothing to read meanwhile, or the store may need long for as many again
+            self._finish()
+        self._commits.again(self._consumer)
+        self._metrics.set_lag(lag_of(self._consumer, self._held()))
+
+    def _read(self) -> Ready:
+        try:
+            return self._storing.prepare(self._hand)
+        except NewerVersion:
+            self._finish()
+            raise
+
+    def _store(self, ready: Ready) -> tuple[list[DeadLetter], float]:
+        started = time.monotonic()
+        return self._storing.store(ready), time.monotonic() - started
+
+    def _finish(self) -> None:
+        """See the batch through and commit it; what cannot be stored now is tried until it can, or until the end."""
+        batch = self._batch
+        if batch is None:
+            return
         pause_seconds = _FIRST_PAUSE_SECONDS
-        while self._hand and not self._try():
+        while batch.messages and not self._is_stored(batch):
             self._metrics.count_retry()
             self._wait(pause_seconds)
             pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
             if self._stopping.is_set():
-                return  # uncommitted: whoever comes next reads it again
-        self._commit()
+                break  # uncommitted: whoever comes next reads it again
+            batch.stored = self._writer.submit(self._store, batch.ready)
+        else:
+            self._commits.commit(self._consumer, batch.messages)
+        self._batch = None
 
-    def _try(self) -> bool:
-        started = time.monotonic()
+    def _is_stored(self, batch: _Batch) -> bool:
         try:
-            dead = self._storing.store(self._hand)
+            found, seconds = batch.stored.result()
+            mine = set(map(id, batch.messages))
+            dead = [letter for letter in found if id(letter.message) in mine]
             self._dead_letters.put(dead)
         except Unavailable as error:
-            _LOG.warning("a batch of %d events waits: %s", len(self._hand), error.message)
+            _LOG.warning("a batch of %d events waits: %s", len(batch.messages), error.message)
             return False
         for letter in dead:
             message = letter.message
             place = f"{message.topic()} {message.partition()}/{message.offset()}"
             _LOG.error("the message at %s was set aside: %s", place, letter.reason)
         self._metrics.count_dead(len(dead))
-        self._fit(time.monotonic() - started)
+        self._fit(len(batch.messages), batch.reading_seconds + seconds)
         return True
 
-    def _fit(self, seconds: float) -> None:
+    def _fit(self, messages: int, seconds: float) -> None:
         """Take fewer at once where a batch took long, and else more."""
         if seconds > _LONGEST_BATCH_SECONDS:
-            self._size = max(1, int(len(self._hand) * _LONGEST_BATCH_SECONDS / seconds))
+            self._size = max(1, int(messages * _LONGEST_BATCH_SECONDS / seconds))
         else:
             self._size = min(BATCH_MESSAGES, self._size * 2)
 
@@ -176,43 +226,19 @@ class EventConsumer:
         """Go on asking for nothing, so that the group keeps this member; what it takes away leaves the hand."""
         self._is_waiting = True
         self._consumer.pause(self._consumer.assignment())
-        self._metrics.set_lag(lag_of(self._consumer, self._hand, ask=True))
+        self._metrics.set_lag(lag_of(self._consumer, self._held(), ask=True))
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self._stopping.is_set():
             self._alive_at = time.monotonic()
             self._check_going_on()
             message = self._consumer.poll(_POLL_SECONDS)
-            self._hand += self._sound([] if message is None else [message])
+            self._late += self._sound([] if message is None else [message])
         self._is_waiting = False
         self._consumer.resume(self._consumer.assignment())
 
-    def _commit(self) -> None:
-        """Commit what the store has."""
-        ends: dict[int, int] = {}
-        for message in self._hand:
-            partition, offset = message.partition(), message.offset()
-            if partition is not None and offset is not None:
-                ends[partition] = max(ends.get(partition, 0), offset + 1)
-        self._hand = []
-        if ends:
-            offsets = [TopicPartition(self._topic, partition, end) for partition, end in ends.items()]
-            self._consumer.commit(offsets=offsets, asynchronous=True)
-
-    def _committed(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        """Hear what came of a commit: a group that shares its partitions out anew takes none."""
-        error = error or next((at.error for at in partitions if at.error is not None), None)
-        if error is not None and self._commit_again_at is None:
-            _LOG.warning("what was stored is not committed, which is tried again: %s", error.str())
-            self._commit_again_at = time.monotonic() + _COMMIT_AGAIN_SECONDS
-
-    def _commit_again(self) -> None:
-        """Commit all that was read, between two batches: it is stored. Else nothing would tell so until more comes."""
-        if self._hand or self._commit_again_at is None or time.monotonic() < self._commit_again_at:
-            return
-        self._commit_again_at = None
-        read = [at for at in self._consumer.position(self._consumer.assignment()) if at.offset >= 0]
-        if read:
-            self._consumer.commit(offsets=read, asynchronous=True)
+    def _held(self) -> list[Message]:
+        """Return all that was read and is not committed."""
+        return [*(self._batch.messages if self._batch else ()), *self._hand, *self._late]
 
     def _sound(self, messages: Sequence[Message]) -> list[Message]:
         """Leave out what is no message but the news of an error."""
@@ -260,5 +286,7 @@ class EventConsumer:
     def _let_go(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Give partitions back with what is in hand of them; of one that comes back it is read again."""
         gone = {partition.partition for partition in partitions}
-        self._hand = [message for message in self._hand if message.partition() not in gone]
+        for held in (self._late, self._hand, *([self._batch.messages] if self._batch else [])):
+            held[:] = [message for message in held if message.partition() not in gone]
+        self._commits.forget(gone)
         consumer.incremental_unassign(partitions)

@@ -7,7 +7,7 @@ from typing import Any
 
 from xray_backend.cli import main
 from xray_backend.ingest.processor import Processor
-from xray_backend.kafka.consumer import EventConsumer
+from xray_backend.kafka.committing import Commits
 
 
 def killed(*arguments: Any) -> None:
@@ -19,7 +19,7 @@ def broken(*arguments: Any) -> None:
 
 
 FAULTS: dict[str, tuple[type, str, Any]] = {
-    "killed before the commit": (EventConsumer, "_commit", killed),
+    "killed before the commit": (Commits, "commit", killed),
     "a bug": (Processor, "to_batch", broken),
 }
 

@@ -170,13 +170,13 @@ def test_of_a_trace_that_grows_too_large_only_the_events_at_fault_are_set_aside(
         message(10 + number, type="step", stepId=f"s{number}", traceId="large", stepName="a", stepNumber=1, timestamp=2)
         for number in range(20)
     ]
-    dead = storing.store([*grown[:3], *others, *grown[3:], *steps])
+    dead = storing.store(storing.prepare([*grown[:3], *others, *grown[3:], *steps]))
     assert [letter.message.offset() for letter in dead] == [2, 3, 4]
     assert all("16 MiB" in letter.reason for letter in dead)
     assert set(trace_of(store, "large")["metadata"]) == {"k0", "k1"}
     assert trace_of(store, "small")["metadata"] == {"k": 1}
     assert len(all_steps(store)) == 20
-    assert len(storing.store(grown)) == 3
+    assert len(storing.store(storing.prepare(grown))) == 3
 
 
 def test_without_a_queue_the_events_that_can_never_be_stored_are_rejected_by_their_places(store: Store) -> None:
