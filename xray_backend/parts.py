@@ -1,5 +1,6 @@
 """The parts that the three URLs of the configuration name."""
 
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -9,14 +10,23 @@ from xray_backend.blobs.s3_url import parse_s3_url
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.clock import SteadyClock
 from xray_backend.config import Config, path_of
-from xray_backend.errors import ConfigurationError
+from xray_backend.errors import ConfigurationError, Unavailable
 from xray_backend.ingest.bus import Bus, InlineBus
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
 from xray_backend.store.base import Store
 from xray_backend.store.sqlite.store import SqliteStore
 
-__all__ = ["check_urls", "limits_of", "of_cluster", "open_blobs", "open_bus", "open_files", "open_store"]
+__all__ = [
+    "check_layout",
+    "check_urls",
+    "limits_of",
+    "of_cluster",
+    "open_blobs",
+    "open_bus",
+    "open_files",
+    "open_store",
+]
 
 
 def check_urls(config: Config) -> None:
@@ -43,6 +53,12 @@ def open_store(config: Config) -> Store:
         config.store_url, clock=SteadyClock(), query_timeout_seconds=config.max_query_seconds
     )
     return store
+
+
+def check_layout(store: Store) -> None:
+    """Raise `ConfigurationError` if what `xray-backend init` makes is missing; a store that is away looks later."""
+    with suppress(Unavailable):
+        store.check_layout()
 
 
 def open_bus(config: Config, processor: Processor) -> Bus:

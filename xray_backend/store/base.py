@@ -232,6 +232,12 @@ class Store(Deletions, ABC):
 
     # -- operations -------------------------------------------------------------------------------------
 
+    def check_layout(self) -> None:
+        """Return if all is there that `xray-backend init` makes. Takes some seconds at most.
+
+        Raises `ConfigurationError` if something is missing, `Unavailable` if that cannot be found out now.
+        """
+
     @abstractmethod
     def start(self) -> None:
         """Begin the work that goes on beside the calls; once, in a process that forks no more.
