@@ -14,6 +14,7 @@ from xray_backend.errors import ConfigurationError, Unavailable
 from xray_backend.ingest.bus import Bus, InlineBus
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
+from xray_backend.kafka.security import kafka_options
 from xray_backend.store.base import Store
 from xray_backend.store.sqlite.store import SqliteStore
 
@@ -71,7 +72,7 @@ def open_bus(config: Config, processor: Processor) -> Bus:
 
 def _kafka_bus(config: Config) -> Any:
     module = of_cluster("xray_backend.kafka.bus", "XRAY_BUS_URL")
-    return module.KafkaBus(config.bus_url, config.kafka_options, timeout_seconds=config.bus_timeout_seconds)
+    return module.KafkaBus(config.bus_url, kafka_options(config), timeout_seconds=config.bus_timeout_seconds)
 
 
 def open_blobs(config: Config, store: Store, signer: UrlSigner) -> BlobStore:
