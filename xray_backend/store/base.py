@@ -66,6 +66,7 @@ class Store(Deletions, ABC):
     def count_attempt(self, key: str, limit: int, window_seconds: int) -> bool:
         """Count an attempt; False, and not counted, if there were `limit` in the window before it.
 
+        Attempts are those to log in, to register, and to be the server that sweeps.
         Exact over threads and processes. A refusal writes nothing, and attempts whose window is over are removed, so
         that whoever floods the server with attempts fills neither the queue of writes nor the disk.
         """
