@@ -41,6 +41,11 @@ def check_urls(config: Config) -> None:
         bus = _kafka_bus(config)
         bus.check()
         bus.close()
+        if config.blobs_url.startswith("file:"):
+            raise ConfigurationError(
+                "Values on a disk need their records at once, and the queue of XRAY_BUS_URL brings them later, so that "
+                "values would be lost: set XRAY_BLOBS_URL to s3://bucket/prefix?region=name."
+            )
 
 
 def open_store(config: Config) -> Store:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.backend.api.events import step
 from tests.backend.background import wait_until
-from tests.backend.kafka.consuming import Place, finished
+from tests.backend.kafka.consuming import NO_VALUES, Place, finished
 from tests.backend.kafka.topic import Topic
 from tests.backend.server import Server, new_person
 from tests.servers.secured_kafka import SecuredKafka
@@ -131,7 +131,7 @@ def test_all_programs_log_in_and_an_event_goes_all_the_way(secured: Secured, tmp
     assert status == 0, said
     place = Place(tmp_path, secured.topic)
     variables = {**secured.settings, "XRAY_STORE_URL": place.store_url, "XRAY_JWT_SECRET": "j" * 32}
-    with Server(tmp_path / "api", command="serve", **variables) as server:
+    with Server(tmp_path / "api", command="serve", **variables, **NO_VALUES) as server:
         person = new_person(server)
         assert person.ingest(step("arrived")).status_code == 200
         with place.consumer(**secured.settings) as consumer:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.backend.api.events import step
 from tests.backend.background import wait_until
-from tests.backend.kafka.consuming import Place, SmallConsumer, step_ids
+from tests.backend.kafka.consuming import NO_VALUES, Place, SmallConsumer, step_ids
 from tests.backend.kafka.topic import Topic, taken
 from tests.backend.server import Server, new_person
 from tests.contract.stores import new_database
@@ -106,7 +106,7 @@ def test_an_api_takes_events_with_a_known_key_for_longer_than_it_remembers_it_wh
     away: Away, tmp_path: Path
 ) -> None:
     variables = {"XRAY_STORE_URL": away.place.store_url, "XRAY_BUS_URL": away.topic.url, "XRAY_JWT_SECRET": "j" * 32}
-    with Server(tmp_path / "api", command="serve", **variables) as server:
+    with Server(tmp_path / "api", command="serve", **variables, **NO_VALUES) as server:
         person = new_person(server)
         assert person.ingest(step()).status_code == 200
         away.link.become(Link.REFUSES)
