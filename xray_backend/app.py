@@ -111,7 +111,12 @@ def _services(config: Config, store: Store, stored: BlobStore, signer: UrlSigner
     cursors = CursorCodec(config.jwt_secret.encode())
     api_keys = ApiKeys(store)
     housekeeper = Housekeeper(
-        store, stored, metrics, config.data_dir / "housekeeping.lock", sweep_seconds=config.sweep_seconds
+        store,
+        stored,
+        metrics,
+        config.data_dir / "housekeeping.lock",
+        sweep_seconds=config.sweep_seconds,
+        is_shared=not isinstance(stored, FileBlobStore),
     )
 
     def start() -> None:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from xray_backend.data_dir import Credentials, DataDir
 from xray_backend.errors import CommandError, ConfigurationError, Unavailable
 from xray_backend.local_account import is_usable, make_local_account
 from xray_backend.log import install_log
-from xray_backend.parts import check_urls, open_store
+from xray_backend.parts import check_layout, check_urls, open_store
 from xray_backend.server import Server, bind
+from xray_backend.store.base import Store
 
 __all__ = ["main"]
 
@@ -141,10 +143,10 @@ def _serve(options: Mapping[str, object], *, local: bool) -> None:
     data_dir = DataDir(config.data_dir)
     data_dir.take()
     config = replace(config, jwt_secret=config.jwt_secret or data_dir.secret())
-    if local:
-        _prepare_local_use(config, data_dir)
-    else:
-        open_store(config).close()  # so that a database that cannot be used is told here, in one sentence
+    with closing(open_store(config)) as store:  # so that a database that cannot be used is told here, in one sentence
+        check_layout(store)
+        if local:
+            _prepare_local_use(config, data_dir, store)
     Server(
         config,
         listener,
@@ -156,18 +158,14 @@ def _serve(options: Mapping[str, object], *, local: bool) -> None:
     ).run()
 
 
-def _prepare_local_use(config: Config, data_dir: DataDir) -> None:
-    store = open_store(config)
-    try:
-        found = data_dir.credentials()
-        if found is None or not is_usable(found, store):
-            made = make_local_account(store, _local_url(config))
-            _tell(made, data_dir.write_credentials(made))
-        elif found.base_url != _local_url(config):
-            found.base_url = _local_url(config)
-            data_dir.write_credentials(found)
-    finally:
-        store.close()
+def _prepare_local_use(config: Config, data_dir: DataDir, store: Store) -> None:
+    found = data_dir.credentials()
+    if found is None or not is_usable(found, store):
+        made = make_local_account(store, _local_url(config))
+        _tell(made, data_dir.write_credentials(made))
+    elif found.base_url != _local_url(config):
+        found.base_url = _local_url(config)
+        data_dir.write_credentials(found)
 
 
 def _local_url(config: Config) -> str:

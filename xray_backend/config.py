@@ -35,6 +35,14 @@ class Config:
     kafka_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Properties of librdkafka, which may hold a password."""
 
+    kafka_security_protocol: str | None = None
+    kafka_sasl_mechanism: str | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: str | None = field(default=None, repr=False)
+    kafka_tls_ca_file: Path | None = None
+    kafka_tls_certificate_file: Path | None = None
+    kafka_tls_key_file: Path | None = None
+
     topic_partitions: int = 3  # as many consumers can share the work
     topic_replicas: int = -1  # as the brokers are set up
     consumer_group: str = "xray-consumers"
@@ -187,10 +195,20 @@ def _directory(raw: str) -> Path:
     return Path(raw).expanduser().absolute()
 
 
-def _stream(raw: str) -> str:
-    if raw not in STREAMS:
-        raise ValueError(f"it must be one of {', '.join(STREAMS)}")
-    return raw
+def _file(raw: str) -> Path:
+    path = _directory(raw)
+    if not (path.is_file() and os.access(path, os.R_OK)):
+        raise ValueError(f"there is no file that can be read at {path}")
+    return path
+
+
+def _word(*words: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        if raw not in words:
+            raise ValueError(f"it must be one of {', '.join(words)}")
+        return raw
+
+    return parse
 
 
 def _one_of(beginnings: Mapping[str, str]) -> Callable[[str], str]:
@@ -214,6 +232,7 @@ def _properties(raw: str) -> Mapping[str, str]:
 
 _STORES = {"sqlite:///": "path/of/the/database", "mongodb://": "host/database", "mongodb+srv://": "host/database"}
 _BUSES = {"inline:": "", "kafka://": "host:9092,host:9092/topic"}
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _BLOB_STORES = {"file:///": "path/of/a/directory", "s3://": "bucket/prefix?region=name"}
 
 _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
@@ -225,6 +244,13 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "bus_url": ("XRAY_BUS_URL", _one_of(_BUSES)),
     "bus_timeout_seconds": ("XRAY_BUS_TIMEOUT_SECONDS", _seconds),
     "kafka_options": ("XRAY_KAFKA_OPTIONS", _properties),
+    "kafka_security_protocol": ("XRAY_KAFKA_SECURITY_PROTOCOL", _word(*_PROTOCOLS)),
+    "kafka_sasl_mechanism": ("XRAY_KAFKA_SASL_MECHANISM", _word("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")),
+    "kafka_sasl_username": ("XRAY_KAFKA_SASL_USERNAME", str),
+    "kafka_sasl_password": ("XRAY_KAFKA_SASL_PASSWORD", str),
+    "kafka_tls_ca_file": ("XRAY_KAFKA_TLS_CA_FILE", _file),
+    "kafka_tls_certificate_file": ("XRAY_KAFKA_TLS_CERTIFICATE_FILE", _file),
+    "kafka_tls_key_file": ("XRAY_KAFKA_TLS_KEY_FILE", _file),
     "topic_partitions": ("XRAY_TOPIC_PARTITIONS", _whole(1, 10_000)),
     "topic_replicas": ("XRAY_TOPIC_REPLICAS", _whole(1, 100)),
     "consumer_group": ("XRAY_CONSUMER_GROUP", _name),
@@ -237,7 +263,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "port": ("XRAY_PORT", _whole(0, 65535)),
     "public_base_url": ("XRAY_PUBLIC_BASE_URL", _base_url),
     "jwt_secret": ("XRAY_JWT_SECRET", _secret),
-    "log": ("XRAY_LOG", _stream),
+    "log": ("XRAY_LOG", _word(*STREAMS)),
     "threads": ("XRAY_THREADS", _whole(1, 256)),
     "stall_seconds": ("XRAY_STALL_SECONDS", _seconds),
     "cors_origins": ("XRAY_CORS_ORIGINS", _origins),

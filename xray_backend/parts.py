@@ -1,5 +1,6 @@
 """The parts that the three URLs of the configuration name."""
 
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -9,14 +10,24 @@ from xray_backend.blobs.s3_url import parse_s3_url
 from xray_backend.blobs.signing import UrlSigner
 from xray_backend.clock import SteadyClock
 from xray_backend.config import Config, path_of
-from xray_backend.errors import ConfigurationError
+from xray_backend.errors import ConfigurationError, Unavailable
 from xray_backend.ingest.bus import Bus, InlineBus
 from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.processor import Processor
+from xray_backend.kafka.security import kafka_options
 from xray_backend.store.base import Store
 from xray_backend.store.sqlite.store import SqliteStore
 
-__all__ = ["check_urls", "limits_of", "of_cluster", "open_blobs", "open_bus", "open_files", "open_store"]
+__all__ = [
+    "check_layout",
+    "check_urls",
+    "limits_of",
+    "of_cluster",
+    "open_blobs",
+    "open_bus",
+    "open_files",
+    "open_store",
+]
 
 
 def check_urls(config: Config) -> None:
@@ -30,6 +41,11 @@ def check_urls(config: Config) -> None:
         bus = _kafka_bus(config)
         bus.check()
         bus.close()
+        if config.blobs_url.startswith("file:"):
+            raise ConfigurationError(
+                "Values on a disk need their records at once, and the queue of XRAY_BUS_URL brings them later, so that "
+                "values would be lost: set XRAY_BLOBS_URL to s3://bucket/prefix?region=name."
+            )
 
 
 def open_store(config: Config) -> Store:
@@ -45,6 +61,12 @@ def open_store(config: Config) -> Store:
     return store
 
 
+def check_layout(store: Store) -> None:
+    """Raise `ConfigurationError` if what `xray-backend init` makes is missing; a store that is away looks later."""
+    with suppress(Unavailable):
+        store.check_layout()
+
+
 def open_bus(config: Config, processor: Processor) -> Bus:
     """Open the way that events take. Raises `ConfigurationError` if it cannot be used."""
     if config.bus_url == "inline:":
@@ -55,7 +77,7 @@ def open_bus(config: Config, processor: Processor) -> Bus:
 
 def _kafka_bus(config: Config) -> Any:
     module = of_cluster("xray_backend.kafka.bus", "XRAY_BUS_URL")
-    return module.KafkaBus(config.bus_url, config.kafka_options, timeout_seconds=config.bus_timeout_seconds)
+    return module.KafkaBus(config.bus_url, kafka_options(config), timeout_seconds=config.bus_timeout_seconds)
 
 
 def open_blobs(config: Config, store: Store, signer: UrlSigner) -> BlobStore:

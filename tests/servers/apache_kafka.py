@@ -59,15 +59,7 @@ class ApacheKafka(ServerProcess):
 
     def prepare(self) -> None:
         """Write the properties, and give the log's folder its number unless it has one."""
-        self._properties.write_text(
-            PROPERTIES.format(
-                host=HOST,
-                port=self.port,
-                advertised_port=self._advertised_port,
-                controller_port=self._controller_port,
-                folder=self.folder,
-            )
-        )
+        self._properties.write_text(self.properties())
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         named = f"--cluster-id={cluster_id}"  # an argument of its own might begin with a hyphen
         arguments = ["format", "--ignore-formatted", named, "--config", str(self._properties)]
@@ -76,6 +68,16 @@ class ApacheKafka(ServerProcess):
         )
         if done.returncode:
             raise ServerFailed(f"{self.name} could not format {self.folder}: {done.stdout}{done.stderr}")
+
+    def properties(self) -> str:
+        """Return the broker's properties; of one that is there twice, the last counts."""
+        return PROPERTIES.format(
+            host=HOST,
+            port=self.port,
+            advertised_port=self._advertised_port,
+            controller_port=self._controller_port,
+            folder=self.folder,
+        )
 
     def command(self) -> Sequence[str]:
         """Return the command line."""

@@ -25,7 +25,7 @@ _REFUSALS = {
     413: "More than the limits allow.",
     415: "The body has a type or an encoding that is not taken.",
     416: "The range has none of the bytes.",
-    429: "Too many attempts.",
+    429: "Too many attempts, or deletions, in a short time.",
     503: "A part of the server is away, or the question took too long; the same request may be repeated.",
 }
 _RANGE_HEADERS = {

@@ -66,7 +66,7 @@ def get_trace(project_id: str, trace_id: str) -> Response:
 
 
 @blueprint.delete("/<trace_id>")
-@described({"success": bool}, credentials="token", errors=(403, 404))
+@described({"success": bool}, credentials="token", errors=(403, 404, 429))
 def delete_trace(project_id: str, trace_id: str) -> Response:
     """Delete a trace with its steps, data and blobs, for good: also when its events come again."""
     require_owner(project_id)

@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from xray_backend.clock import now_ms
@@ -23,6 +23,8 @@ PREFIX = "xray_sk_"
 SECRET_CHARACTERS = 32  # of 62: 190 bits, which nobody guesses, so one fast hash is enough
 VISIBLE_CHARACTERS = len(PREFIX) + 4  # enough to tell a project's keys apart, useless to a thief
 REMEMBERED_SECONDS = 10.0  # a revoked key must stop within 30 s on every process
+BELIEVED_SECONDS = 25.0  # the same, less some seconds for what is in hand: while the store cannot tell
+AGAIN_SECONDS = 5.0  # how soon it is asked again then; meanwhile nobody else waits for its answer
 MAX_REMEMBERED = 10_000  # a few MB
 _ALPHABET = string.ascii_letters + string.digits
 _SHAPE = re.compile(r"xray_sk_[A-Za-z0-9]{32}")
@@ -37,6 +39,15 @@ class NewKey:
     key: str = field(repr=False)
 
 
+@dataclass(frozen=True)
+class _Remembered:
+    """What a key stood for when the store was asked, and for how long that counts."""
+
+    owner: KeyOwner
+    ask_at: float
+    believed_until: float
+
+
 class ApiKeys:
     """Makes, lists, revokes and recognises keys."""
 
@@ -44,7 +55,7 @@ class ApiKeys:
         self._store = store
         self._monotonic = monotonic
         self._lock = Lock()
-        self._remembered: OrderedDict[str, tuple[KeyOwner, float]] = OrderedDict()
+        self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
 
     def create(self, project_id: str, name: str) -> NewKey:
         """Make a key of a project."""
@@ -87,25 +98,41 @@ class ApiKeys:
 
     def _forget(self, is_meant: Callable[[KeyOwner], bool]) -> None:
         with self._lock:
-            for key_hash in [h for h, (owner, _) in self._remembered.items() if is_meant(owner)]:
+            for key_hash in [h for h, known in self._remembered.items() if is_meant(known.owner)]:
                 del self._remembered[key_hash]
 
     def _owner_by_hash(self, key_hash: str) -> KeyOwner | None:
         now = self._monotonic()
-        with self._lock:
-            found = self._remembered.get(key_hash)
-        if found is not None and now < found[1]:
-            return found[0]
-        owner = self._store.key_owner(key_hash)
-        if owner is not None:
-            self._remember(key_hash, owner, now + REMEMBERED_SECONDS)
-            with suppress(Unavailable):  # a date for a list; the request must not fail for it
-                self._store.touch_keys({owner.key_id: now_ms()})
+        known = self._known(key_hash, now)
+        if known is not None and now < known.ask_at:
+            return known.owner
+        try:
+            owner = self._store.key_owner(key_hash)
+        except Unavailable:
+            if known is not None and self._monotonic() < known.believed_until:
+                return known.owner
+            raise
+        if owner is None:
+            with self._lock:
+                self._remembered.pop(key_hash, None)
+            return None
+        self._remember(key_hash, _Remembered(owner, now + REMEMBERED_SECONDS, now + BELIEVED_SECONDS))
+        with suppress(Unavailable):  # a date for a list; the request must not fail for it
+            self._store.touch_keys({owner.key_id: now_ms()})
         return owner
 
-    def _remember(self, key_hash: str, owner: KeyOwner, until: float) -> None:
+    def _known(self, key_hash: str, now: float) -> _Remembered | None:
+        """Return what is remembered of a key; of those who find that the store is to be asked, one asks at a time."""
         with self._lock:
-            self._remembered[key_hash] = (owner, until)
+            known = self._remembered.get(key_hash)
+            if known is not None and known.ask_at <= now:
+                again = min(now + AGAIN_SECONDS, known.believed_until)
+                self._remembered[key_hash] = replace(known, ask_at=again)
+            return known
+
+    def _remember(self, key_hash: str, known: _Remembered) -> None:
+        with self._lock:
+            self._remembered[key_hash] = known
             self._remembered.move_to_end(key_hash)
             while len(self._remembered) > MAX_REMEMBERED:
                 self._remembered.popitem(last=False)

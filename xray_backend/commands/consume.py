@@ -13,7 +13,7 @@ from xray_backend.kafka.status_server import StatusServer
 from xray_backend.log import install_log
 from xray_backend.memory import give_back_what_is_freed, seldom_look_for_cycles
 from xray_backend.metrics import Metrics
-from xray_backend.parts import limits_of, of_cluster, open_store
+from xray_backend.parts import check_layout, limits_of, of_cluster, open_store
 from xray_backend.services.readiness import Readiness
 
 __all__ = ["consume"]
@@ -42,6 +42,7 @@ def consume(config: Config) -> None:
     store = open_store(config)
     metrics = Metrics()
     try:
+        check_layout(store)
         consumer = program.make_consumer(config, Processor(store, metrics), limits_of(config), metrics)
         seldom_look_for_cycles()
         readiness = Readiness({"the database": store.ping, "the queue": consumer.ping})

@@ -8,6 +8,8 @@ from xray_backend.clock import iso
 from xray_backend.commands.progress import Progress
 from xray_backend.config import Config
 from xray_backend.errors import ConfigurationError
+from xray_backend.kafka.security import kafka_options
+from xray_backend.log import install_log
 from xray_backend.parts import of_cluster
 
 __all__ = ["list_dead", "replay_dead", "show_dead"]
@@ -64,7 +66,9 @@ def _replay_all(dead: Any) -> int:
 def _dead_topic(config: Config) -> Any:
     if config.bus_url == "inline:":
         raise ConfigurationError("Without a queue nothing is set aside: set XRAY_BUS_URL to kafka://…")
-    return of_cluster("xray_backend.kafka.dead_topic", "XRAY_BUS_URL").DeadTopic(config.bus_url, config.kafka_options)
+    install_log(config.log)
+    dead_topic = of_cluster("xray_backend.kafka.dead_topic", "XRAY_BUS_URL")
+    return dead_topic.DeadTopic(config.bus_url, kafka_options(config))
 
 
 def _one_line(reason: str) -> str:

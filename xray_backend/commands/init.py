@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from xray_backend.config import Config
+from xray_backend.kafka.security import kafka_options
+from xray_backend.log import install_log
 from xray_backend.parts import of_cluster
 
 __all__ = ["init"]
@@ -13,6 +15,7 @@ def init(config: Config) -> None:
 
     Raises `ConfigurationError` if a URL cannot be used, `Unavailable` if a server is away.
     """
+    install_log(config.log)
     for part in (_bus, _store, _blobs):
         for line in part(config):
             print(line, flush=True)
@@ -25,7 +28,7 @@ def _bus(config: Config) -> Iterator[str]:
     topics = of_cluster("xray_backend.kafka.topics", "XRAY_BUS_URL")
     yield from topics.make_topics(
         config.bus_url,
-        config.kafka_options,
+        kafka_options(config),
         partitions=config.topic_partitions,
         replicas=config.topic_replicas,
     )

@@ -1,6 +1,7 @@
 """A producer for a program of one thread, which waits until the brokers have what it sent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -33,17 +34,28 @@ class AcknowledgedProducer:
         }
         self._properties = with_options(url, properties, options)
         self._producer = self._new()
-        self._failure: KafkaError | None = None
+        self._failure: str | None = None
 
-    def produce(self, topic: str, value: str | bytes | None, key: str | bytes | None, headers: Headers) -> None:
-        """Send; `wait` tells what became of it. Raises `Unavailable` if that is known already."""
+    def produce(
+        self,
+        topic: str,
+        value: str | bytes | None,
+        key: str | bytes | None,
+        headers: Headers,
+        taken: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Send; `wait` tells what became of it, and `taken` is called if it arrived.
+
+        Raises `Unavailable` if it is known already that it did not.
+        """
+        done = partial(self._done, topic, taken)
         try:
-            self._producer.produce(topic, value, key, headers=headers, on_delivery=self._done)
+            self._producer.produce(topic, value, key, headers=headers, on_delivery=done)
         except BufferError:
             self.wait()
-            self._producer.produce(topic, value, key, headers=headers, on_delivery=self._done)
+            self._producer.produce(topic, value, key, headers=headers, on_delivery=done)
         except KafkaException as error:
-            self._failure = error.args[0]
+            self._failure = _why(error.args[0], topic)
             self.wait()
 
     def wait(self) -> None:
@@ -53,7 +65,9 @@ class AcknowledgedProducer:
         if failure is None and not left:
             return
         self._producer = self._new()  # one that brokers have forgotten asks in vain for ever
-        raise Unavailable(f"The queue did not take a message{_why(failure)}.", retry_after_seconds=RETRY_AFTER_SECONDS)
+        raise Unavailable(
+            f"The queue did not take a message{failure or ' in time'}.", retry_after_seconds=RETRY_AFTER_SECONDS
+        )
 
     def poll(self) -> None:
         """Let the library write to the log."""
@@ -69,14 +83,14 @@ class AcknowledgedProducer:
         except KafkaException as error:
             raise refused_by_kafka(error, self._properties) from None
 
-    def _done(self, error: KafkaError | None, message: Any) -> None:
-        if error is not None:
-            self._failure = error
+    def _done(self, topic: str, taken: Callable[[], None], error: KafkaError | None, message: Any) -> None:
+        if error is None:
+            taken()
+        else:
+            self._failure = _why(error, topic)
 
 
-def _why(failure: KafkaError | None) -> str:
-    if failure is None:
-        return " in time"
+def _why(failure: KafkaError, topic: str) -> str:
     if failure.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-        return ": it is too large for the topic, whose max.message.bytes must be raised"
+        return f": it is too large for the topic {topic}, whose max.message.bytes must be raised"
     return f" ({failure.name()})"

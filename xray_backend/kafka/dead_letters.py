@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from confluent_kafka import Message
@@ -31,14 +32,23 @@ class DeadLetters:
     def __init__(self, url: KafkaUrl, options: Mapping[str, str]) -> None:
         self._topic = url.dead_topic
         self._producer = AcknowledgedProducer(url, options)
+        self._taken: set[tuple[int | None, int | None]] = set()
+        """Partition and offset of those that the brokers have of letters that they do not have all."""
 
     def put(self, letters: Sequence[DeadLetter]) -> None:
-        """Return when the brokers have acknowledged all. Raises `Unavailable` if they did not."""
+        """Return when the brokers have acknowledged all.
+
+        Raises `Unavailable` if they did not. Then all may be repeated, and those that they have are not sent again.
+        """
         for letter in letters:
             message = letter.message
-            self._producer.produce(self._topic, message.value(), message.key(), _headers(letter))
+            at = message.partition(), message.offset()
+            if at not in self._taken:
+                taken = partial(self._taken.add, at)
+                self._producer.produce(self._topic, message.value(), message.key(), _headers(letter), taken)
         if letters:
             self._producer.wait()
+            self._taken.clear()
 
     def poll(self) -> None:
         """Let the library say what it has to say; costs next to nothing."""

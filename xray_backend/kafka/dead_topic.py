@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from xray_backend.errors import CommandError, Unavailable
 from xray_backend.kafka.acknowledged import AcknowledgedProducer
 from xray_backend.kafka.dead_letters import DEAD_HEADERS
+from xray_backend.kafka.heard import Heard
 from xray_backend.kafka.message import number_in, text_headers
 from xray_backend.kafka.options import refused_by_kafka, with_options
 from xray_backend.kafka.topic_check import RETRY_AFTER_SECONDS, check_topic
@@ -53,7 +54,9 @@ class DeadTopic:
         """Raises `ConfigurationError` if the URL or the options cannot be used, `Unavailable` if the queue is away."""
         self._url = parse_kafka_url(url)
         self._options = options
+        heard = Heard()
         properties = {
+            "error_cb": heard,
             "group.id": self._url.dead_topic,
             "enable.auto.commit": False,
             "enable.partition.eof": True,  # the only word for the end that every broker means alike
@@ -67,9 +70,10 @@ class DeadTopic:
             raise refused_by_kafka(error, options) from None
         try:
             check_topic(self._consumer, self._url.dead_topic)
-        except Unavailable:
+        except Unavailable as error:
+            self._consumer.poll(0)  # for what the library has to say of it
             self._consumer.close()
-            raise
+            raise Unavailable(f"{error.message.rstrip('.')}{heard}.", retry_after_seconds=RETRY_AFTER_SECONDS) from None
 
     def __enter__(self) -> "DeadTopic":
         return self

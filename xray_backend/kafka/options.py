@@ -66,4 +66,4 @@ def refused_by_kafka(error: KafkaException, properties: Mapping[str, object]) ->
     if '"' in said:  # whatever it quotes may be a value
         names = [f"`{name}`" for name in properties if f'"{name}"' in said]
         said = f"librdkafka does not take {names[0] if names else 'one of them'}, or not this value"
-    return ConfigurationError(f"XRAY_KAFKA_OPTIONS cannot be used: {said}.")
+    return ConfigurationError(f"XRAY_KAFKA_OPTIONS, or another setting of Kafka, cannot be used: {said}.")

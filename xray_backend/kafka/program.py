@@ -7,6 +7,7 @@ from xray_backend.kafka.consumer import ConsumerSettings, EventConsumer
 from xray_backend.kafka.consumer_metrics import ConsumerMetrics
 from xray_backend.kafka.dead_letters import DeadLetters
 from xray_backend.kafka.message import NewerVersion
+from xray_backend.kafka.security import kafka_options
 from xray_backend.kafka.storing import Storing
 from xray_backend.kafka.url import parse_kafka_url
 from xray_backend.metrics import Metrics
@@ -16,13 +17,13 @@ __all__ = ["NewerVersion", "make_consumer"]
 
 def make_consumer(config: Config, processor: Processor, limits: Limits, metrics: Metrics) -> EventConsumer:
     """Compose a consumer. Raises `ConfigurationError` if the URL or the options cannot be used."""
-    url = parse_kafka_url(config.bus_url)
+    url, options = parse_kafka_url(config.bus_url), kafka_options(config)
     settings = ConsumerSettings(config.consumer_group, config.consumer_instance, config.consumer_pause_ms / 1000)
     return EventConsumer(
         url,
-        config.kafka_options,
+        options,
         settings,
         Storing(processor, limits),
-        DeadLetters(url, config.kafka_options),
+        DeadLetters(url, options),
         ConsumerMetrics(metrics),
     )

@@ -32,6 +32,6 @@ def parse_kafka_url(url: str) -> KafkaUrl:
     if found is None or not all(_SERVER.fullmatch(server) for server in found["servers"].split(",")):
         raise ConfigurationError(
             "XRAY_BUS_URL cannot be used: it must be like kafka://host:9092,host:9092/topic, "
-            "with what a log-in needs in XRAY_KAFKA_OPTIONS."
+            "with what a log-in needs in XRAY_KAFKA_SASL_USERNAME and XRAY_KAFKA_SASL_PASSWORD."
         )
     return KafkaUrl(found["servers"], found["topic"])

@@ -18,7 +18,7 @@ class Deletion:
         self._on_deleted = on_deleted
 
     def trace(self, project_id: str, trace_id: str) -> None:
-        """Delete a trace with its steps, data and blobs. Raises `NotFound` if there is none."""
+        """Delete a trace with its steps, data and blobs. Raises `NotFound`, or as `Store.delete_trace`."""
         if not self._store.delete_trace(project_id, trace_id):
             raise NotFound("This project has no such trace.")
         self._on_deleted()

@@ -2,6 +2,7 @@
 
 import fcntl
 import logging
+import math
 import os
 import threading
 import time
@@ -25,12 +26,16 @@ LOOK_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 10.0
 """How long `stop` waits for the piece at work; as long as the store lets a piece wait for its commit."""
 
+_SWEEP: Final = "sweep"
+"""What a sweep is called among the attempts that the store counts; those of people have longer names."""
+
 _LOG = logging.getLogger(__name__)
 
 
 class Housekeeper:
     """One thread; of several processes on one data directory, one has the lock and works, and the others wait for it.
 
+    Of several servers that share the blobs (`is_shared`) one sweeps in each period; deletions any of them removes.
     All that is to be done is written down in the stores, so it goes on wherever a process ended.
     """
 
@@ -42,6 +47,7 @@ class Housekeeper:
         lock_path: Path,
         *,
         sweep_seconds: float,
+        is_shared: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -49,6 +55,9 @@ class Housekeeper:
         self._metrics = metrics
         self._lock_path = lock_path
         self._sweep_seconds = sweep_seconds
+        self._is_shared = is_shared
+        self._is_mine = False
+        """The sweep of this period: until it is done, whoever has it tries it again."""
         self._monotonic = monotonic
         self._next_sweep = 0.0
         self._news = threading.Condition()
@@ -97,7 +106,7 @@ class Housekeeper:
         try:
             if self._has_lock():
                 self._remove_deleted()
-                if self._monotonic() >= self._next_sweep:
+                if self._monotonic() >= self._next_sweep and self._may_sweep():
                     self._sweep()
             self._said = ""
         except Unavailable as error:
@@ -144,6 +153,12 @@ class Housekeeper:
             self._metrics.count_removed("row", self._store.remove(piece, PIECE_ROWS).rows)
         return True
 
+    def _may_sweep(self) -> bool:
+        """Tell whether this server sweeps: of several that share the blobs, the first that asks in each period."""
+        if self._is_shared and not self._is_mine:
+            self._is_mine = self._store.count_attempt(_SWEEP, 1, math.ceil(self._sweep_seconds))
+        return self._is_mine or not self._is_shared
+
     def _sweep(self) -> None:
         """Delete what is too old, and remove what is abandoned; a sweep that fails is due again."""
         while not self._is_stopping and (expired := self._store.expire_traces(PIECE_ROWS)):
@@ -155,3 +170,4 @@ class Housekeeper:
                 return
         self._metrics.set_blob_bytes(self._blobs.size_bytes())
         self._next_sweep = self._monotonic() + self._sweep_seconds
+        self._is_mine = False

@@ -66,6 +66,7 @@ class Store(Deletions, ABC):
     def count_attempt(self, key: str, limit: int, window_seconds: int) -> bool:
         """Count an attempt; False, and not counted, if there were `limit` in the window before it.
 
+        Attempts are those to log in, to register, and to be the server that sweeps.
         Exact over threads and processes. A refusal writes nothing, and attempts whose window is over are removed, so
         that whoever floods the server with attempts fills neither the queue of writes nor the disk.
         """
@@ -231,6 +232,12 @@ class Store(Deletions, ABC):
         """
 
     # -- operations -------------------------------------------------------------------------------------
+
+    def check_layout(self) -> None:
+        """Return if all is there that `xray-backend init` makes. Takes some seconds at most.
+
+        Raises `ConfigurationError` if something is missing, `Unavailable` if that cannot be found out now.
+        """
 
     @abstractmethod
     def start(self) -> None:

@@ -33,6 +33,7 @@ class Deletions(ABC):
         """Delete a trace for good; False if there is none.
 
         On return nothing of it is seen by any reading method, and it is written down that its rows are to be removed.
+        Raises `TooManyRequests` if so many were deleted just now that no more can be hidden.
         """
 
     @abstractmethod

@@ -1,16 +1,17 @@
 """How long a key is remembered."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from xray_backend.auth.api_keys import ApiKeys
-from xray_backend.errors import NotFound, Unauthorized
+from xray_backend.auth.api_keys import AGAIN_SECONDS, ApiKeys
+from xray_backend.errors import NotFound, Unauthorized, Unavailable
 from xray_backend.ids import new_object_id
 from xray_backend.services.projects import Projects
 from xray_backend.store.base import Store
-from xray_backend.store.records import User
+from xray_backend.store.records import KeyOwner, User
 from xray_backend.store.sqlite.store import SqliteStore
 
 
@@ -37,6 +38,97 @@ def test_a_key_revoked_by_another_process_stops_within_thirty_seconds(store: Sto
     now[0] += 30
     with pytest.raises(Unauthorized, match="unknown or revoked"):
         here.owner(made.key)
+
+
+class Fickle(SqliteStore):
+    """A store that may be away, or slow to tell whose a key is."""
+
+    is_away = False
+    before_telling: Callable[[], object] = staticmethod(lambda: None)
+
+    def key_owner(self, key_hash: str) -> KeyOwner | None:
+        self.before_telling()
+        if self.is_away:
+            raise Unavailable("The database cannot be reached.")
+        return super().key_owner(key_hash)
+
+
+@pytest.fixture
+def fickle(tmp_path: Path, store: Store) -> Iterator[Fickle]:
+    made = Fickle(tmp_path / "xray.db")
+    yield made
+    made.close()
+
+
+def test_a_key_is_believed_for_twenty_five_seconds_while_the_store_cannot_tell(fickle: Fickle, project_id: str) -> None:
+    now = [1000.0]
+    keys = ApiKeys(fickle, lambda: now[0])
+    made, other = keys.create(project_id, "K"), keys.create(project_id, "L")
+    assert keys.owner(made.key).key_id == made.key_id
+    fickle.is_away = True
+    for now[0] in (1009.0, 1011.0, 1016.5, 1024.9):
+        assert keys.owner(made.key).key_id == made.key_id
+        with pytest.raises(Unavailable):
+            keys.owner(other.key)  # of which nothing is known
+    now[0] = 1025.0
+    with pytest.raises(Unavailable):
+        keys.owner(made.key)
+    fickle.is_away = False
+    assert keys.owner(made.key).key_id == made.key_id
+
+
+def test_a_key_that_was_revoked_while_the_store_was_away_stops_once_it_answers(fickle: Fickle, project_id: str) -> None:
+    now = [1000.0]
+    keys = ApiKeys(fickle, lambda: now[0])
+    made = keys.create(project_id, "K")
+    keys.owner(made.key)
+    ApiKeys(fickle).revoke(project_id, made.key_id)
+    fickle.is_away = True
+    now[0] += 11
+    keys.owner(made.key)
+    fickle.is_away = False
+    now[0] += AGAIN_SECONDS
+    for _ in range(2):
+        with pytest.raises(Unauthorized):
+            keys.owner(made.key)
+    fickle.is_away = True
+    with pytest.raises(Unavailable):
+        keys.owner(made.key)
+
+
+def test_a_store_that_takes_long_to_fail_does_not_make_a_key_count_for_longer(fickle: Fickle, project_id: str) -> None:
+    now = [1000.0]
+    keys = ApiKeys(fickle, lambda: now[0])
+    made = keys.create(project_id, "K")
+    keys.owner(made.key)
+    fickle.is_away = True
+    fickle.before_telling = lambda: now.__setitem__(0, 1060.0)
+    now[0] += 20
+    with pytest.raises(Unavailable):
+        keys.owner(made.key)
+
+
+def test_while_one_request_waits_for_the_store_the_others_do_not(fickle: Fickle, project_id: str) -> None:
+    now = [1000.0]
+    keys = ApiKeys(fickle, lambda: now[0])
+    made = keys.create(project_id, "K")
+    keys.owner(made.key)
+    now[0] += 11
+    asked, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        asked.set()
+        assert go_on.wait(30)
+
+    fickle.before_telling = wait
+    first = threading.Thread(target=keys.owner, args=[made.key])
+    first.start()
+    try:
+        assert asked.wait(30)
+        assert keys.owner(made.key).key_id == made.key_id
+    finally:
+        go_on.set()
+        first.join(30)
 
 
 def test_a_key_revoked_here_stops_at_once(store: Store, project_id: str) -> None:

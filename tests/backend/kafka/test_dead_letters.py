@@ -166,6 +166,33 @@ def test_while_the_dead_letter_topic_is_missing_nothing_is_committed(place: Plac
     assert [letter.value() for letter in topic.dead()] == [NO_EVENT]
 
 
+@pytest.mark.live  # the other broker has no such limit
+def test_one_that_the_dead_letter_topic_does_not_take_waits_with_a_sentence_until_the_limit_is_raised(
+    place: Place, topic: Topic
+) -> None:
+    large = b'{"type": "step", "stepId": 7, "metadata": {"text": "%s"}}' % (b"x" * 30_000)
+    topic.limit(f"{topic.name}-dead", 20_000)
+    for value in (NO_EVENT, large, msgspec.json.encode(step("beside"))):
+        topic.produce(value)
+    consumer = place.consumer()
+    consumer.launch()
+    try:
+        sentence = f"it is too large for the topic {topic.name}-dead, whose max.message.bytes must be raised"
+        wait_until(lambda: sentence in consumer.output)
+        wait_until(lambda: consumer.metric("xray_consumer_retries_total") >= 3)
+        assert topic.lag() != {}
+        assert consumer.asked("/health") == 200
+        topic.limit(f"{topic.name}-dead", 40_000)
+        wait_until(lambda: topic.lag() == {})
+        assert "Traceback" not in consumer.output
+    finally:
+        consumer.stop()
+    assert sorted(letter.value() or b"" for letter in topic.dead()) == sorted([NO_EVENT, large])
+    store = place.store()
+    assert step_ids(store) == ["beside"]
+    store.close()
+
+
 def test_without_a_queue_the_commands_say_what_to_set(place: Place) -> None:
     settings = {**place.settings(), "XRAY_BUS_URL": "inline:"}
     for arguments in (["dead", "list"], ["dead", "show", "0"], ["dead", "replay", "--all"], ["consume"]):

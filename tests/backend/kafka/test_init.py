@@ -1,5 +1,6 @@
 """`xray-backend init` makes the topics that are missing, says what it did, and changes nothing that is there."""
 
+import json
 import time
 from pathlib import Path
 
@@ -65,3 +66,6 @@ def test_without_brokers_it_ends_with_a_sentence(tmp_path: Path) -> None:
     assert "xray-backend: The topic events could not be made: " in said
     assert "Traceback" not in said
     assert time.monotonic() - begun < 45
+    logged = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert {line["logger"] for line in logged} == {"librdkafka"}
+    assert any("Connection refused" in line["message"] for line in logged)

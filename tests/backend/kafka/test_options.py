@@ -77,7 +77,7 @@ def test_what_cannot_be_used_ends_each_command_with_one_sentence(case: str, tmp_
     for arguments in COMMANDS:
         status, said = finished(arguments, settings(tmp_path, UNUSABLE[case]))
         assert status == 2, said
-        assert said.startswith("xray-backend: XRAY_KAFKA_OPTIONS cannot be used: "), said
+        assert said.startswith("xray-backend: XRAY_KAFKA_OPTIONS, or another setting of Kafka, cannot be used: "), said
         assert len(said.splitlines()) == 1
         assert SECRET not in said
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_used_ends_the_api_too(case: str, tmp_path: Path) -> None
     variables = {**settings(tmp_path, UNUSABLE[case]), "XRAY_JWT_SECRET": "j" * 32, "XRAY_PORT": "0"}
     status, said = finished(["serve"], variables)
     assert status == 2, said
-    assert said.startswith("xray-backend: XRAY_KAFKA_OPTIONS cannot be used: "), said
+    assert said.startswith("xray-backend: XRAY_KAFKA_OPTIONS, or another setting of Kafka, cannot be used: "), said
     assert SECRET not in said
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 import pytest
 import requests
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from tests.backend.api.events import data, step, trace_start, trace_success
 from tests.backend.background import wait_until
@@ -160,11 +159,7 @@ def limited_here(topic: Topic) -> KafkaBus:
 
 
 def limited_by_the_broker(topic: Topic) -> KafkaBus:
-    admin = AdminClient({"bootstrap.servers": topic.servers})
-    limit = ConfigEntry("max.message.bytes", "20000", incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=[limit])
-    for future in admin.incremental_alter_configs([resource]).values():
-        future.result(30)
+    topic.limit(topic.name, 20_000)
     return topic.bus(**{"compression.type": "none"})
 
 

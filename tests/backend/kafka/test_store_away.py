@@ -10,10 +10,12 @@ import pytest
 
 from tests.backend.api.events import step
 from tests.backend.background import wait_until
-from tests.backend.kafka.consuming import Place, SmallConsumer, step_ids
+from tests.backend.kafka.consuming import NO_VALUES, Place, SmallConsumer, step_ids
 from tests.backend.kafka.topic import Topic, taken
+from tests.backend.server import Server, new_person
 from tests.contract.stores import new_database
 from tests.servers.proxy import Link, Proxy
+from xray_backend.auth.api_keys import REMEMBERED_SECONDS
 from xray_backend.store.base import Store
 from xray_backend.store.mongodb.store import MongoStore
 
@@ -98,6 +100,22 @@ def test_while_the_database_does_not_answer_the_consumer_tells_how_it_is_and_end
     with away.place.consumer("next"):
         wait_until(lambda: away.topic.lag() == {})
     assert step_ids(away.store) == [f"s-{number:05}" for number in range(EVENTS * 2)]
+
+
+def test_an_api_takes_events_with_a_known_key_for_longer_than_it_remembers_it_while_the_database_is_away(
+    away: Away, tmp_path: Path
+) -> None:
+    variables = {"XRAY_STORE_URL": away.place.store_url, "XRAY_BUS_URL": away.topic.url, "XRAY_JWT_SECRET": "j" * 32}
+    with Server(tmp_path / "api", command="serve", **variables, **NO_VALUES) as server:
+        person = new_person(server)
+        assert person.ingest(step()).status_code == 200
+        away.link.become(Link.REFUSES)
+        end = time.monotonic() + REMEMBERED_SECONDS * 1.5
+        while time.monotonic() < end:
+            assert person.ingest(step()).status_code == 200
+        wait_until(lambda: person.ingest(step()).status_code == 503)
+        away.link.become(Link.PASSES)
+        wait_until(lambda: person.ingest(step()).status_code == 200)
 
 
 def test_sigterm_during_a_pause_ends_it_at_once_with_nothing_committed(away: Away) -> None:

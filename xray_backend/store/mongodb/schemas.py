@@ -23,7 +23,7 @@ from xray_backend.store.mongodb.documents import MergedSchemas, MetadataSchema
 from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.mongodb.inserting import insert_new
 from xray_backend.store.mongodb.stored import encoded, object_id
-from xray_backend.store.mongodb.visible import visible
+from xray_backend.store.mongodb.visible import is_gone
 from xray_backend.store.records import SHAPES_PER_STEP_NAME, Json, MergedSchema, SchemaSighting
 
 __all__ = ["Schemas", "store_shapes"]
@@ -149,7 +149,7 @@ class Schemas:
 
     def _some(self, project_id: str, step_name: str | None, after: tuple[str, str] | None) -> tuple[list[Fields], bool]:
         """Return some shapes, and whether there were more when they were read; others may come without end."""
-        if visible(self._database, project_id) is None:
+        if is_gone(self._database, project_id):
             return [], False
         asked = _of(project_id, step_name)
         if after is not None:
@@ -161,7 +161,7 @@ class Schemas:
         return found[:_AT_ONCE], len(found) > _AT_ONCE
 
     def _of_names(self, project_id: str, step_name: str | None) -> list[Fields]:
-        if visible(self._database, project_id) is None:
+        if is_gone(self._database, project_id):
             return []
         with self._database.translated():
             return list(self._database.collection(MergedSchemas).find(_of(project_id, step_name), {"keys": False}))

@@ -7,6 +7,7 @@ from typing import Final
 from pymongo import timeout
 
 from xray_backend.clock import now_ms
+from xray_backend.errors import ConfigurationError
 from xray_backend.query.cursor import FieldPosition, Position, StepPosition
 from xray_backend.query.sort import Sort
 from xray_backend.query.tree import Node
@@ -19,6 +20,7 @@ from xray_backend.store.mongodb.deleting import Deleting
 from xray_backend.store.mongodb.expiring import Expiring
 from xray_backend.store.mongodb.finding import Finding
 from xray_backend.store.mongodb.keys import Keys
+from xray_backend.store.mongodb.layout import missing_layout
 from xray_backend.store.mongodb.members import Members
 from xray_backend.store.mongodb.query import Query
 from xray_backend.store.mongodb.reading import Reading
@@ -51,6 +53,9 @@ __all__ = ["MongoStore"]
 _QUERY_TIMEOUT_SECONDS: Final = 10.0
 """Long enough to look through what no index answers, short enough that the client's own time limit is not first."""
 
+_LAYOUT_SECONDS: Final = 5.0
+"""As long as a primary is waited for; a start that waited longer would keep others from being started."""
+
 _PING_SECONDS: Final = 2.0
 """A database at rest answers in milliseconds, and whoever asks whether the server is ready does not wait for long."""
 
@@ -59,7 +64,7 @@ class MongoStore(Store):
     """Threads may share it, and any number of processes the database.
 
     Making one makes no connection: a program that forks its workers may make it in front. Collections and indexes are
-    made by `layout.prepare`, and by nothing else.
+    made by `layout.prepare`, and by nothing else; until they are there, every call raises `Unavailable`.
 
     Raises `ConfigurationError` if the URL is wrong.
     """
@@ -71,7 +76,7 @@ class MongoStore(Store):
         clock: Callable[[], int] = now_ms,
         query_timeout_seconds: float = _QUERY_TIMEOUT_SECONDS,
     ) -> None:
-        self._database = Database(url)
+        self._database = Database(url, missing_layout)
         finding = Finding(self._database, query_timeout_seconds)
         self._accounts = Accounts(self._database, clock)
         self._members = Members(self._database, clock)
@@ -216,6 +221,12 @@ class MongoStore(Store):
     def merged_schema(self, project_id: str, step_name: str | None) -> MergedSchema:
         return self._schemas.merged(project_id, step_name)
 
+    def check_layout(self) -> None:
+        with self._database.translated(), timeout(_LAYOUT_SECONDS):
+            lacking = missing_layout(self._database)
+        if lacking is not None:
+            raise ConfigurationError(lacking)
+
     def start(self) -> None:
         """Do nothing: all work is done within the calls, and the rest by the server of MongoDB."""
 
@@ -225,6 +236,7 @@ class MongoStore(Store):
 
     def ping(self) -> None:
         with self._database.translated(), timeout(_PING_SECONDS):
+            self._database.check()
             self._database.handle().command("ping")
 
     def close(self) -> None:

@@ -1,15 +1,13 @@
 """A database that a test has for itself."""
 
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
 from pymongo import MongoClient
 
 from xray_backend.store.base import Store
-from xray_backend.store.mongodb.account_layout import prepare
-from xray_backend.store.mongodb.connection import Database
+from xray_backend.store.mongodb.layout import prepare
 from xray_backend.store.mongodb.store import MongoStore
 
 __all__ = ["Place"]
@@ -24,8 +22,7 @@ class Place:
         self._clock = clock
         self._opened: list[Store] = []
         self._client: MongoClient[dict[str, Any]] = MongoClient(self.url)
-        with closing(Database(self.url)) as database:
-            prepare(database)
+        prepare(self.url)
 
     def __enter__(self) -> "Place":
         return self

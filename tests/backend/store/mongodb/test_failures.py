@@ -38,7 +38,7 @@ from xray_backend.store.mongodb.failures import of_a_query, translated
 from xray_backend.store.records import EventBatch
 
 MIB = 1024 * 1024
-DUPLICATE, TOO_LARGE, STEPPED_DOWN, NO_SUCH_COMMAND = 11000, 10334, 10107, 59
+DUPLICATE, TOO_LARGE, STEPPED_DOWN, NO_SUCH_COMMAND, OVERLOADED = 11000, 10334, 10107, 59, 365
 
 
 def bulk(*codes: int, concern: int | None = None) -> BulkWriteError:
@@ -63,7 +63,13 @@ def bulk(*codes: int, concern: int | None = None) -> BulkWriteError:
         CursorNotFound("gone", 43),
         OperationFailure("killed", 11601),
         OperationFailure("new code", 99999, {"errorLabels": ["RetryableWriteError"]}),
+        OperationFailure("new code", 99999, {"errorLabels": ["SystemOverloadedError", "RetryableError"]}),
+        OperationFailure("new code", 99999, {"errorLabels": ["SystemOverloadedError"]}),
+        OperationFailure("new code", 99999, {"errorLabels": ["RetryableError"]}),
+        OperationFailure("turned away", OVERLOADED),
         InvalidOperation("Cannot use MongoClient after close"),
+        bulk(OVERLOADED),
+        bulk(DUPLICATE, TOO_LARGE, OVERLOADED),
         bulk(concern=64),
         bulk(DUPLICATE, STEPPED_DOWN),
         bulk(TOO_LARGE, STEPPED_DOWN),

@@ -18,13 +18,18 @@ SHARDED: Final = {"traces", "steps", "data"}
 FILTERS: Final[Mapping[str, tuple[str, str]]] = {"update": ("updates", "q"), "delete": ("deletes", "q")}
 NAMES: Final[Mapping[str, str]] = {"find": "filter", "findAndModify": "query", "distinct": "query"}
 
+LEFT_OUT: Final = {"listIndexes", "endSessions"}
+"""Commands that concern no document."""
+
 _heard = threading.local()
 
 
 class _Listener(monitoring.CommandListener):
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         commands: list[Mapping[str, Any]] | None = getattr(_heard, "commands", None)
-        if commands is not None and event.command.get(event.command_name) in SHARDED:
+        if commands is None or event.command_name in LEFT_OUT:
+            return
+        if event.command.get(event.command_name) in SHARDED:
             commands.append({"name": event.command_name, **event.command})
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
