@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.live.chaos.stage import Stage
+from tests.servers.backend import BackendProcess
 from tests.servers.process import ServerProcess
 from tests.servers.proxy import Link, Proxy
 
@@ -48,12 +49,17 @@ def _kill(process: ServerProcess, chosen: Random) -> str:
     return f"{process.name} was killed, and started again {seconds:.1f} s later"
 
 
+def _kill_program(stage: Stage, program: BackendProcess, chosen: Random) -> str:
+    stage.counted.keep(program)
+    return _kill(program, chosen)
+
+
 def _kill_consumer(stage: Stage, chosen: Random) -> str:
-    return _kill(chosen.choice(stage.programs.consumers), chosen)
+    return _kill_program(stage, chosen.choice(stage.programs.consumers), chosen)
 
 
 def _kill_api(stage: Stage, chosen: Random) -> str:
-    return _kill(chosen.choice(stage.programs.apis), chosen)
+    return _kill_program(stage, chosen.choice(stage.programs.apis), chosen)
 
 
 def _kill_broker(stage: Stage, chosen: Random) -> str:
@@ -71,6 +77,7 @@ def _kill_blobs(stage: Stage, chosen: Random) -> str:
 def _rebalance(stage: Stage, chosen: Random) -> str:
     with stage.programs.consumer(stage.folder / "consumer-more") as consumer:
         seconds = _sleep(chosen, AWAY_SECONDS)
+        stage.counted.keep(consumer)
         is_rude = chosen.random() < 0.5
         if is_rude:
             consumer.kill()
