@@ -16,6 +16,7 @@ QUIET_SECONDS = (0.2, 3.0)  # between two faults: in some of them nothing has co
 AWAY_SECONDS = (0.1, 4.0)  # between a kill and the next start, which itself takes some seconds more
 BAD_LINK_SECONDS = (0.5, 6.0)
 REFUSED_SECONDS = 20.0  # long enough for every rest and time limit to have its turn
+REFUSED_BEFORE_SECONDS = (1.0, 19.0)  # until a consumer is killed, too
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,16 @@ def _rebalance(stage: Stage, chosen: Random) -> str:
 
 
 def _refuse(stage: Stage, chosen: Random) -> str:
+    """Refuse, and kill a consumer that holds what it cannot store."""
+    consumer = chosen.choice(stage.programs.consumers)
     stage.to_mongodb.become(Link.REFUSES)
-    time.sleep(REFUSED_SECONDS)
+    seconds = _sleep(chosen, REFUSED_BEFORE_SECONDS)
+    stage.counted.keep(consumer)
+    consumer.kill()
+    time.sleep(REFUSED_SECONDS - seconds)
     stage.to_mongodb.become(Link.PASSES)
-    return f"the database refused for {REFUSED_SECONDS:.0f} s"
+    consumer.start()
+    return f"the database refused for {REFUSED_SECONDS:.0f} s, and {consumer.name} was killed after {seconds:.1f} s"
 
 
 def _slow(stage: Stage, chosen: Random) -> str:

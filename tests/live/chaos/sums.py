@@ -11,7 +11,8 @@ from tests.live.chaos.queue import Event
 __all__ = ["Span", "wrong_sums", "wrong_sums_of_calm"]
 
 ACCEPTED = "xray_ingest_accepted_events_total"
-REFUSED = ("xray_ingest_rejected_total", "xray_sdk_dropped_items_total", "xray_consumer_dead_letters_total")
+DEAD = "xray_consumer_dead_letters_total"
+REFUSED = ("xray_ingest_rejected_total", "xray_sdk_dropped_items_total", DEAD)
 CONSUMED = "xray_consumer_batch_events_sum"
 MERGED = "xray_store_merged_events_total"
 RETRIES = "xray_consumer_retries_total"
@@ -50,7 +51,7 @@ def wrong_sums_of_calm(span: Span, stored: int) -> Iterator[str]:
     """Tell what cannot be where nothing was killed, and so many steps and values of that time are in the database."""
     delivered, messages, counted = span.delivered, len(span.events), span.counted
     taken, consumed, new, repeated = counted[ACCEPTED], counted[CONSUMED], counted["new"], counted["repeated"]
-    settled = new + repeated + counted["deleted"] + counted[MERGED]
+    settled = new + repeated + counted["deleted"] + counted[MERGED] + counted[DEAD]
     is_once = not counted[RETRIES]  # a batch that is tried again is counted by what was stored of it before, too
     if delivered > taken:
         yield f"{span.name}, SDKs count {delivered} events as delivered, and APIs {taken} as taken"
