@@ -1,6 +1,7 @@
 """All parts of the distributed server, each behind a link of its own, and programs that come back."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from http import HTTPStatus
@@ -55,8 +56,9 @@ class Stage:
         with ExitStack() as starting:
             for link in self.links:
                 starting.enter_context(link)
-            for part in (self.kafka, self.mongodb, self.s3, self.programs):
-                starting.enter_context(part)
+            with ThreadPoolExecutor() as side_by_side:  # one that fails is told once the others can be ended
+                list(side_by_side.map(starting.enter_context, (self.kafka, self.mongodb, self.s3)))
+            starting.enter_context(self.programs)
             self.persons: list[Person] = [new_person(Address(self.front.url)) for _ in range(PROJECTS)]
             kept = self.persons[0].call("PATCH", "", json={"retentionDays": RETENTION_DAYS})
             assert kept.status_code == HTTPStatus.OK, kept.text

@@ -12,7 +12,7 @@ from tests.live.chaos.stored import Stored
 __all__ = ["faults"]
 
 KEYS = {"label", "payload", "return"}
-LINKS = 10  # are followed: each is a question to a database that is slow here
+LINKS = 4  # of a project are followed: each is a question to a database that is slow here
 TIMES = ("createdAt", "endedAt", "timestamp")
 
 
