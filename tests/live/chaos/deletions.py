@@ -14,6 +14,7 @@ from tests.live.chaos.labels import is_doomed
 __all__ = ["Deletions"]
 
 LOOK_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 10.0
 SETTLE_SECONDS = 60.0  # all is there then, so each takes one call
 
 
@@ -25,6 +26,13 @@ class Doomed:
     trace_id: str
     is_unsure: bool = False
     """A call had no answer, or one that leaves open whether it is deleted."""
+    due: float = 0.0
+    pause_seconds: float = LOOK_SECONDS
+
+    def wait(self) -> None:
+        """Let more time pass each time: a consumer that is behind is not helped by questions."""
+        self.due = time.monotonic() + self.pause_seconds
+        self.pause_seconds = min(self.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 
 
 class Deletions:
@@ -65,10 +73,13 @@ class Deletions:
 
     def _work(self) -> None:
         while not self._ending.wait(LOOK_SECONDS):
-            for doomed in list(self._waiting.values()):
+            now = time.monotonic()
+            for doomed in [one for one in list(self._waiting.values()) if one.due <= now or self._all_is_there]:
                 if self._is_gone(doomed):
                     self.deleted[doomed.place].add(doomed.trace_id)
                     del self._waiting[doomed.trace_id]
+                else:
+                    doomed.wait()
 
     def _is_gone(self, doomed: Doomed) -> bool:
         """Delete it; false if nothing of it has come so far, or nobody can say."""

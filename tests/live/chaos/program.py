@@ -12,7 +12,6 @@ import msgspec
 import xray_trace as xray
 from tests.live.chaos.labels import content_of, is_doomed, status_of
 
-PACE_SECONDS = 0.5  # between two traces: about as many steps as can be counted afterwards in reasonable time
 STEPS = 4
 DOOMED_SECONDS = 1.0  # a step of a trace that is deleted meanwhile: some come before that, and some after it
 FLUSH_SECONDS = 10.0
@@ -44,10 +43,10 @@ def record_one(label: str, status: str, pace_seconds: float) -> None:
     tell(trace=label, traceId=trace.trace_id, status=status, before=before, after=time.time())
 
 
-def record(name: str, numbers: Iterator[int], resting: threading.Event) -> None:
+def record(name: str, pace_seconds: float, numbers: Iterator[int], resting: threading.Event) -> None:
     """Record one trace after another; those that are to be deleted take their time beside the others."""
     doomed = []
-    while not resting.wait(PACE_SECONDS):
+    while not resting.wait(pace_seconds):
         number = next(numbers)
         label, status = f"{name}/{number}", status_of(number)
         if is_doomed(number):
@@ -59,11 +58,11 @@ def record(name: str, numbers: Iterator[int], resting: threading.Event) -> None:
         thread.join()
 
 
-def main(name: str) -> None:
+def main(name: str, pace_seconds: str) -> None:
     numbers = count()
     while sys.stdin.readline():
         resting = threading.Event()
-        recorder = threading.Thread(target=record, args=(name, numbers, resting))
+        recorder = threading.Thread(target=record, args=(name, float(pace_seconds), numbers, resting))
         recorder.start()
         sys.stdin.readline()
         resting.set()

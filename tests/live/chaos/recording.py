@@ -38,7 +38,8 @@ class Told:
 class Recording:
     """`with` starts a program for each environment and ends them; each records from `begin` to `rest`.
 
-    `hear_step` is told of each step that has returned: the place of its program, its label and its trace.
+    So much time passes between two traces of a program. `hear_step` is told of each step that has returned: the place
+    of its program, its label and its trace.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Recording:
         run: str,
         folder: Path,
         environments: Sequence[Mapping[str, str]],
+        pace_seconds: float,
         hear_step: Callable[[int, str, str], None],
     ) -> None:
         self.told = [Told() for _ in environments]
         self._run = run
         self._folder = folder
         self._environments = environments
+        self._pace_seconds = pace_seconds
         self._hear_step = hear_step
         self._programs: list[subprocess.Popen[bytes]] = []
         self._readers: list[threading.Thread] = []
@@ -95,7 +98,7 @@ class Recording:
     def _start(self, place: int, environment: Mapping[str, str]) -> None:
         with open(self._folder / f"{place}.log", "wb") as log:
             program = subprocess.Popen(
-                [sys.executable, "-m", "tests.live.chaos.program", f"{self._run}/{place}"],
+                [sys.executable, "-m", "tests.live.chaos.program", f"{self._run}/{place}", str(self._pace_seconds)],
                 cwd=ROOT,
                 env={**environment, "XRAY_SPOOL_DIR": str(self._folder / f"spool-{place}")},
                 stdin=subprocess.PIPE,

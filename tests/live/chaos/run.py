@@ -23,11 +23,11 @@ CALM_SECONDS = 2.0
 class Run:
     """One program a project, and somebody who deletes some of what it records."""
 
-    def __init__(self, stage: Stage, name: str, folder: Path) -> None:
+    def __init__(self, stage: Stage, name: str, folder: Path, pace_seconds: float) -> None:
         self._stage = stage
         self._deletions = Deletions(stage.persons)
         environments = [stage.sdk(person) for person in stage.persons]
-        self._recording = Recording(name, folder, environments, self._deletions.hear_step)
+        self._recording = Recording(name, folder, environments, pace_seconds, self._deletions.hear_step)
         self._counted: Counter[str] = Counter()
 
     def wrong(self, sequence: Iterable[Fault]) -> list[str]:

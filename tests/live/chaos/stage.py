@@ -45,7 +45,7 @@ class Stage:
             "XRAY_CONSUMER_GROUP": GROUP,
             # The least that the broker takes: nobody waits here for a consumer that was killed.
             "XRAY_KAFKA_OPTIONS": '{"session.timeout.ms": 6000, "heartbeat.interval.ms": 2000}',
-            "XRAY_SWEEP_SECONDS": "5",  # it must find nothing that is too old or abandoned, whatever goes wrong
+            "XRAY_SWEEP_SECONDS": "60",  # it must find nothing that is too old or abandoned, whatever goes wrong
         }
         self.programs = Programs(folder, {**made, **own, **settings}, apis=APIS, consumers=consumers)
         self.counted = Counted(self.programs)
