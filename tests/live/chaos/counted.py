@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.servers.backend import BackendProcess
 from tests.servers.programs import Programs
 
-__all__ = ["Counted"]
+__all__ = ["Counted", "scraped"]
 
 ANSWER_SECONDS = 30.0
 OUTCOMES = "xray_store_documents_total"  # the one whose labels matter here; of the others the sum over them does
@@ -24,17 +24,18 @@ class Counted:
 
     def keep(self, process: BackendProcess) -> None:
         """Keep what a process counted, which is about to end; what it counts from now on is lost."""
-        self._ended.update(_scraped(process))
+        self._ended.update(scraped(process))
 
     def now(self) -> "Counter[str]":
         """Return at least what was counted until now; all of it where nothing ended."""
         found = Counter(self._ended)
         for process in (*self._programs.apis, *self._programs.consumers):
-            found.update(_scraped(process))
+            found.update(scraped(process))
         return found
 
 
-def _scraped(process: BackendProcess) -> "Counter[str]":
+def scraped(process: BackendProcess) -> "Counter[str]":
+    """Return what one process counts, by metric, and by outcome for documents."""
     text = requests.get(f"{process.url}/metrics", timeout=ANSWER_SECONDS).text
     found: Counter[str] = Counter()
     for family in text_string_to_metric_families(text):

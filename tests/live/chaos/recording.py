@@ -78,16 +78,21 @@ class Recording:
                     pipe.close()
 
     def begin(self) -> None:
-        """Let them record."""
+        """Let them record, and return once each does."""
+        before = [len(told.steps) for told in self.told]
         self._order()
+        self._wait(lambda: all(len(told.steps) > had for told, had in zip(self.told, before, strict=True)))
 
     def rest(self) -> None:
         """Return once they record no more, and all is delivered."""
         rests = [len(told.books) + 1 for told in self.told]
         self._order()
+        self._wait(lambda: [len(told.books) for told in self.told] == rests)
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
         with self._heard:
-            delivered = self._heard.wait_for(lambda: [len(one.books) for one in self.told] == rests, DELIVERY_SECONDS)
-        assert delivered, [log.read_text() for log in sorted(self._folder.glob("*.log"))]
+            holds = self._heard.wait_for(condition, DELIVERY_SECONDS)
+        assert holds, [log.read_text() for log in sorted(self._folder.glob("*.log"))]
 
     def _order(self) -> None:
         for program in self._programs:
@@ -117,12 +122,12 @@ class Recording:
 
     def _note(self, place: int, line: dict[str, Any]) -> None:
         told = self.told[place]
-        if "step" in line:
-            told.steps[line["step"]] = line["traceId"]
-            self._hear_step(place, line["step"], line["traceId"])
-        elif "trace" in line:
-            told.traces[line["trace"]] = line
-        else:
-            with self._heard:
+        with self._heard:
+            if "step" in line:
+                told.steps[line["step"]] = line["traceId"]
+                self._hear_step(place, line["step"], line["traceId"])
+            elif "trace" in line:
+                told.traces[line["trace"]] = line
+            else:
                 told.books.append(line["books"])
-                self._heard.notify_all()
+            self._heard.notify_all()

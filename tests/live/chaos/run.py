@@ -12,7 +12,7 @@ from tests.live.chaos.queue import Queue
 from tests.live.chaos.recording import Recording
 from tests.live.chaos.stage import GROUP, Stage
 from tests.live.chaos.stored import Stored
-from tests.live.chaos.sums import Span, wrong_sums, wrong_sums_of_calm
+from tests.live.chaos.sums import Span, wrong_sum_of_new, wrong_sums, wrong_sums_of_calm
 from tests.live.chaos.verdict import faults
 
 __all__ = ["Run"]
@@ -43,8 +43,9 @@ class Run:
                 calm = self._rest(queue, "while nothing went wrong")
                 dead = queue.dead()
         assert faulty.counted["deleted"], "no event came of a trace that was deleted, so nothing was tried"
-        found = [*wrong_sums(faulty), *wrong_sums(calm), *self._wrong_in_store(faulty, calm)]
-        return found + [f"this was set aside as a dead letter: {headers}" for headers in dead]
+        sums = [*wrong_sums(faulty), *wrong_sums(calm), *wrong_sums_of_calm(calm)]
+        set_aside = [f"this was set aside as a dead letter: {headers}" for headers in dead]
+        return [*sums, *set_aside, *self._wrong_in_store(faulty, calm)]
 
     def _rest(self, queue: Queue, name: str) -> Span:
         """Wait until all is delivered, consumed and deleted, and return what came since the rest before."""
@@ -71,4 +72,4 @@ class Run:
                 yield from faults(told, deleted, stored, mine)
                 documents = (*stored.documents["steps"], *stored.documents["data"])
                 stored_in_calm += sum(document["traceId"] in calm_traces for document in documents)
-        yield from wrong_sums_of_calm(calm, stored_in_calm)
+        yield from wrong_sum_of_new(calm, stored_in_calm)
