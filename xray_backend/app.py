@@ -141,7 +141,7 @@ def _services(config: Config, store: Store, stored: BlobStore, signer: UrlSigner
         members=Members(store),
         recording=Recording(bus, limits, metrics),
         sdk_drops=SdkDrops(metrics),
-        uploads=Uploads(bus, store, stored, limits),
+        uploads=Uploads(bus, store, stored, limits, metrics),
         deletion=Deletion(store, api_keys, housekeeper.wake),
         reading=Reading(store, stored, signer, cursors),
         searching=Searching(store, cursors, _query_limits(config), metrics),

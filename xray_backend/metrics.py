@@ -37,6 +37,11 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self._merged = Counter(
+            "xray_store_merged_events_total",
+            "Events of traces that came to the store, and were merged into what was there.",
+            registry=self.registry,
+        )
         self._sdk_dropped = Counter(
             "xray_sdk_dropped_items_total",
             "Events and values that programs recorded and their SDK lost, by the reason that it gave.",
@@ -88,11 +93,13 @@ class Metrics:
             self._events.labels("rejected").inc(events)
             self._rejected.labels(reason).inc(events)
 
-    def count_stored(self, *, new: int, repeated: int, deleted: int) -> None:
+    def count_stored(self, *, new: int, repeated: int, deleted: int, merged: int) -> None:
         """Count documents that came to the store; of those that were there already, the first is kept.
 
-        What came of a deleted trace is counted too, the trace's own events included, and is not kept.
+        What came of a deleted trace is counted too, the trace's own events included, and is not kept. Other events of
+        traces are merged. So the four together are all events that came.
         """
+        self._merged.inc(merged)
         self._documents.labels("new").inc(new)
         self._documents.labels("repeated").inc(repeated)
         self._documents.labels("deleted").inc(deleted)

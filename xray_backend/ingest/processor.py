@@ -24,6 +24,7 @@ from xray_backend.ingest.shapes import (
 from xray_backend.ingest.times import Time, to_ms
 from xray_backend.metrics import Metrics
 from xray_backend.store.base import Store
+from xray_backend.store.batch_traces import count_events
 from xray_backend.store.records import DataRecord, EventBatch, SchemaSighting, StepRecord, TraceEvent, WriteResult
 
 __all__ = ["Processor"]
@@ -67,7 +68,12 @@ class Processor:
             result = self._store.write(dataclasses.replace(batch, schemas=due))
         if due:
             self._memory.remember(batch.project_id, due)
-        self._metrics.count_stored(new=result.stored, repeated=result.repeated, deleted=result.deleted)
+        self._metrics.count_stored(
+            new=result.stored,
+            repeated=result.repeated,
+            deleted=result.deleted,
+            merged=count_events(batch) - result.stored - result.repeated - result.deleted,
+        )
         self._metrics.count_left_out("shape", result.shapes_left_out)
         return result
 

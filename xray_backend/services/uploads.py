@@ -15,6 +15,7 @@ from xray_backend.ingest.limits import Limits
 from xray_backend.ingest.presign import data_event, parse_complete, parse_presign, parse_presign_batch
 from xray_backend.ingest.shapes import PresignRequest
 from xray_backend.ingest.taken import Taken
+from xray_backend.metrics import Metrics
 from xray_backend.store.base import Store
 
 __all__ = ["Upload", "Uploads"]
@@ -41,11 +42,12 @@ class Upload:
 class Uploads:
     """Records the value first, and gives out the URL when that is durable."""
 
-    def __init__(self, bus: Bus, store: Store, blobs: BlobStore, limits: Limits) -> None:
+    def __init__(self, bus: Bus, store: Store, blobs: BlobStore, limits: Limits, metrics: Metrics) -> None:
         self._bus = bus
         self._store = store
         self._blobs = blobs
         self._limits = limits
+        self._metrics = metrics
 
     def announce(self, project_id: str, body: bytes, request_id: str) -> Upload:
         """Announce one value, or go on uploading it.
@@ -83,7 +85,11 @@ class Uploads:
         events = {place: data_event(item) for place, item in enumerate(wanted) if item.upload_id is None}
         new = [Taken(place, msgspec.json.encode(event), event) for place, event in events.items()]
         refused = self._bus.publish(project_id, new, request_id) if new else ()
-        return {rejection.index: TooLarge(rejection.error) for rejection in refused}
+        errors = {rejection.index: TooLarge(rejection.error) for rejection in refused}
+        self._metrics.count_accepted({"data": [len(one.text) for one in new if one.place not in errors]})
+        for rejection in refused:
+            self._metrics.count_rejected(rejection.kind, 1)
+        return errors
 
     def _recorded(self, project_id: str, wanted: Sequence[PresignRequest]) -> _Records:
         """Look once for the records of what goes up in one PUT; a queue may bring some of them later."""

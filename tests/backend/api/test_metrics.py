@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.backend.api.events import data, step, trace_start
+from tests.backend.api.events import data, step, trace_start, trace_success
 from tests.backend.server import Person, Server
 from xray_backend.metrics import Metrics
 
@@ -32,6 +32,31 @@ def test_events_and_their_bytes_are_counted_by_type(server: Server, somebody: Pe
     assert grown("xray_ingest_accepted_events_total", "data") == 1
     assert 1000 < grown("xray_ingest_accepted_bytes_total", "step") < 2000
     assert grown("xray_store_call_duration_seconds_count", "write") == 1
+
+
+def test_an_announced_value_counts_as_the_event_that_records_it(server: Server, somebody: Person) -> None:
+    before = samples(server)
+    item = {"dataId": "alone", "traceId": "trace-1", "key": "context"}
+    somebody.record("/presign", item)
+    somebody.record("/presign/batch", {"items": [item | {"dataId": "a"}, {"dataId": ".."}, item | {"dataId": "b"}]})
+    after = samples(server)
+    for key in (("xray_ingest_accepted_events_total", "data"), ("xray_ingest_events_total", "accepted")):
+        assert after[key] == before.get(key, 0) + 3
+
+
+def test_what_came_to_the_store_is_counted_as_new_repeated_deleted_or_merged(server: Server, somebody: Person) -> None:
+    def counted() -> list[float]:
+        now = samples(server)
+        outcomes = [now.get(("xray_store_documents_total", name), 0) for name in ("new", "repeated", "deleted")]
+        return [*outcomes, now["xray_store_merged_events_total",]]
+
+    before = counted()
+    events = trace_start(), step(), data(), trace_success()
+    somebody.ingest(*events)
+    somebody.ingest(*events)
+    somebody.call("DELETE", "traces/trace-1")
+    somebody.ingest(*events)
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 2, 4, 4]
 
 
 def test_queries_are_timed_and_sizes_are_those_of_the_files(server: Server, somebody: Person) -> None:

@@ -1,11 +1,13 @@
 """What goes wrong, and is right again a little later; the seed decides what, when and for how long."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from tests.live.chaos.counted import scraped
 from tests.live.chaos.stage import Stage
+from tests.servers.backend import BackendProcess
 from tests.servers.process import ServerProcess
 from tests.servers.proxy import Link, Proxy
 
@@ -15,6 +17,8 @@ QUIET_SECONDS = (0.2, 3.0)  # between two faults: in some of them nothing has co
 AWAY_SECONDS = (0.1, 4.0)  # between a kill and the next start, which itself takes some seconds more
 BAD_LINK_SECONDS = (0.5, 6.0)
 REFUSED_SECONDS = 20.0  # long enough for every rest and time limit to have its turn
+LOOK_SECONDS = 0.1
+RETRIES = "xray_consumer_retries_total"
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,17 @@ def _kill(process: ServerProcess, chosen: Random) -> str:
     return f"{process.name} was killed, and started again {seconds:.1f} s later"
 
 
+def _kill_program(stage: Stage, program: BackendProcess, chosen: Random) -> str:
+    stage.counted.keep(program)
+    return _kill(program, chosen)
+
+
 def _kill_consumer(stage: Stage, chosen: Random) -> str:
-    return _kill(chosen.choice(stage.programs.consumers), chosen)
+    return _kill_program(stage, chosen.choice(stage.programs.consumers), chosen)
 
 
 def _kill_api(stage: Stage, chosen: Random) -> str:
-    return _kill(chosen.choice(stage.programs.apis), chosen)
+    return _kill_program(stage, chosen.choice(stage.programs.apis), chosen)
 
 
 def _kill_broker(stage: Stage, chosen: Random) -> str:
@@ -71,6 +80,7 @@ def _kill_blobs(stage: Stage, chosen: Random) -> str:
 def _rebalance(stage: Stage, chosen: Random) -> str:
     with stage.programs.consumer(stage.folder / "consumer-more") as consumer:
         seconds = _sleep(chosen, AWAY_SECONDS)
+        stage.counted.keep(consumer)
         is_rude = chosen.random() < 0.5
         if is_rude:
             consumer.kill()
@@ -78,10 +88,31 @@ def _rebalance(stage: Stage, chosen: Random) -> str:
 
 
 def _refuse(stage: Stage, chosen: Random) -> str:
+    """Refuse, and kill a consumer that holds what it cannot store."""
+    end = time.monotonic() + REFUSED_SECONDS
+    tries = {consumer: scraped(consumer)[RETRIES] for consumer in stage.programs.consumers}
     stage.to_mongodb.become(Link.REFUSES)
-    time.sleep(REFUSED_SECONDS)
+    killed = _first_that_waits(tries, end)
+    if killed is not None:
+        time.sleep(chosen.random() * max(0.0, end - time.monotonic()))
+        stage.counted.keep(killed)
+        killed.kill()
+    time.sleep(max(0.0, end - time.monotonic()))
     stage.to_mongodb.become(Link.PASSES)
-    return f"the database refused for {REFUSED_SECONDS:.0f} s"
+    if killed is not None:
+        killed.start()
+    what = "a consumer that held a batch was killed" if killed else "no consumer got a batch"
+    return f"the database refused for {REFUSED_SECONDS:.0f} s, and {what}"
+
+
+def _first_that_waits(tries: Mapping[BackendProcess, int], end: float) -> BackendProcess | None:
+    """Wait for a consumer to try a batch again; none if there is none until the end."""
+    while time.monotonic() < end:
+        for consumer, before in tries.items():
+            if scraped(consumer)[RETRIES] > before:
+                return consumer
+        time.sleep(LOOK_SECONDS)
+    return None
 
 
 def _slow(stage: Stage, chosen: Random) -> str:

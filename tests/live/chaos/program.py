@@ -1,20 +1,20 @@
-"""Records traces until its input ends; says on its output what has returned, and at last how its books stand."""
+"""Records traces between two lines of its input; says on its output what has returned, and then how its books stand."""
 
 import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from itertools import count
 
 import msgspec
 
 import xray_trace as xray
-from tests.live.chaos.labels import content_of, status_of
+from tests.live.chaos.labels import content_of, is_doomed, status_of
 
-PACE_SECONDS = 0.5  # between two traces: about as many steps as can be counted afterwards in reasonable time
 STEPS = 4
+DOOMED_SECONDS = 1.0  # a step of a trace that is deleted meanwhile: some come before that, and some after it
 FLUSH_SECONDS = 10.0
-
-stopping = threading.Event()
 
 
 @xray.step(metadata=lambda bound, result: {"run": bound["label"].partition("/")[0], "label": bound["label"]})
@@ -29,7 +29,7 @@ def tell(**what: object) -> None:
         line = line[os.write(1, line) :]
 
 
-def record_one(label: str, status: str) -> None:
+def record_one(label: str, status: str, pace_seconds: float) -> None:
     """Record a trace whose steps tell their labels."""
     before = time.time()
     with xray.trace("chaos", metadata={"run": label.partition("/")[0], "label": label}) as trace:
@@ -37,26 +37,39 @@ def record_one(label: str, status: str) -> None:
             step = f"{label}/{number}"
             work(step, content_of(step))
             tell(step=step, traceId=trace.trace_id)
+            time.sleep(pace_seconds)
         trace.annotate(annotated=label)
         (trace.success if status == "success" else trace.failure)(ended=label)
     tell(trace=label, traceId=trace.trace_id, status=status, before=before, after=time.time())
 
 
-def wait_for_the_end() -> None:
-    """Hear that the input has ended."""
-    sys.stdin.read()
-    stopping.set()
+def record(name: str, pace_seconds: float, numbers: Iterator[int], resting: threading.Event) -> None:
+    """Record one trace after another; those that are to be deleted take their time beside the others."""
+    doomed = []
+    while not resting.wait(pace_seconds):
+        number = next(numbers)
+        label, status = f"{name}/{number}", status_of(number)
+        if is_doomed(number):
+            doomed.append(threading.Thread(target=record_one, args=(label, status, DOOMED_SECONDS)))
+            doomed[-1].start()
+        else:
+            record_one(label, status, 0)
+    for thread in doomed:
+        thread.join()
 
 
-def main(name: str) -> None:
-    threading.Thread(target=wait_for_the_end, daemon=True).start()
-    number = 0
-    while not stopping.wait(PACE_SECONDS):
-        record_one(f"{name}/{number}", status_of(number))
-        number += 1
-    while xray.flush(FLUSH_SECONDS).pending:  # whoever started it has a deadline
-        pass
-    tell(books=xray.stats())
+def main(name: str, pace_seconds: str) -> None:
+    numbers = count()
+    while sys.stdin.readline():
+        resting = threading.Event()
+        recorder = threading.Thread(target=record, args=(name, float(pace_seconds), numbers, resting))
+        recorder.start()
+        sys.stdin.readline()
+        resting.set()
+        recorder.join()
+        while xray.flush(FLUSH_SECONDS).pending:  # whoever started it has a deadline
+            pass
+        tell(books=xray.stats())
 
 
 if __name__ == "__main__":
