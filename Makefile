@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Tests wait much, for servers and for time to pass: three processes keep two cores at work. A file stays in one of them.
+WORKERS ?= 3
+SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-live test-nightly live-servers check up up-live demo-live format clean
 
@@ -12,11 +15,11 @@ demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SHARED)
 
 # What talks to Apache Kafka and MinIO themselves; Java with Maven, and Go, fetch them once.
 test-live: live-servers
-	XRAY_LIVE=1 $(BIN)/python -m pytest -m live
+	XRAY_LIVE=1 $(BIN)/python -m pytest -m live $(SHARED)
 
 live-servers: $(INSTALLED)
 	$(BIN)/python -m tests.servers.fetched

@@ -10,6 +10,7 @@ from tests.servers.fixtures import LIVE, kafka_servers, mongodb_url, s3_endpoint
 __all__ = ["kafka_servers", "mongodb_url", "s3_endpoint"]
 
 LIVE_FOLDER = Path(__file__).parent / "live"
+LONGEST = LIVE_FOLDER / "chaos"
 REAL = {"kafka_servers", "s3_endpoint"} | ({"mongodb_url"} if "XRAY_TEST_MONGODB_URL" in os.environ else set())
 
 
@@ -20,3 +21,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         talks = not REAL.isdisjoint(getattr(item, "fixturenames", ()))
         if LIVE_FOLDER in item.path.parents or (LIVE and talks):
             item.add_marker(pytest.mark.live)
+    items.sort(key=lambda item: LONGEST not in item.path.parents)  # begun last, it would keep one worker alone at work

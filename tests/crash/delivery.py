@@ -1,7 +1,6 @@
 """What the crash tests share: a program's environment, the delivery after it, and what the server has then."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -38,12 +37,6 @@ def deliver(env: dict[str, str]) -> str:
     assert done.returncode == 0 or TORN in done.stdout, done.stdout + done.stderr
     assert "0 still waiting" in done.stdout, done.stdout
     return done.stdout
-
-
-def free_port() -> int:
-    """Return a port for a server that comes back to it after it was killed."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def log_in(server: Server) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.backend.server import Server
-from tests.crash.delivery import deliver, environment, free_port, log_in
+from tests.crash.delivery import deliver, environment, log_in
+from tests.servers.process import free_port
 
 PROGRAM = """
 import hashlib

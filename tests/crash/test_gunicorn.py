@@ -16,7 +16,8 @@ import requests
 
 from tests.backend.server import Server
 from tests.crash.audit import Audit
-from tests.crash.delivery import ROOT, deliver, environment, free_port
+from tests.crash.delivery import ROOT, deliver, environment
+from tests.servers.process import free_port
 
 REQUESTS, CLIENTS = 80, 3
 KILLED_AT = 30  # requests of the first client: then the worker that answered last is killed

@@ -10,9 +10,10 @@ import pytest
 
 from tests.backend.server import Server
 from tests.crash.audit import Audit
-from tests.crash.delivery import deliver, environment, free_port, log_in, stored_steps
+from tests.crash.delivery import deliver, environment, log_in, stored_steps
 from tests.crash.labels import IN_FLIGHT
 from tests.crash.lives import ENDINGS, run_to_its_end
+from tests.servers.process import free_port
 
 KILLS = int(os.environ.get("XRAY_CRASH_KILLS", "30"))
 SEED = os.environ.get("XRAY_CRASH_SEED") or os.urandom(4).hex()

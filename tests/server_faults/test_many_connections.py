@@ -210,7 +210,8 @@ def test_many_who_log_in_at_once_stay_within_bounds(tmp_path: Path) -> None:
 
         def guess(number: int) -> None:
             account = {"email": f"nobody-{number}@example.org", "password": "correct horse"}
-            assert server.call("POST", "/api/v1/auth/login", json=account).status_code == 401
+            while (answered := server.call("POST", "/api/v1/auth/login", json=account)).status_code != 401:
+                assert_refused(answered, 503)  # its turn did not come in time; whoever repeats it has one
             assert_bounded(server)
 
         together(24, guess)

@@ -17,7 +17,10 @@ from typing import Any
 __all__ = ["HOST", "ServerFailed", "ServerProcess", "free_port"]
 
 HOST = "127.0.0.1"
-PORTS = range(15_000, 32_000)  # below those that outgoing connections get, so that a restart finds its own still free
+WORKERS = 8  # more of pytest-xdist than that would share ports
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+PORTS = range(15_000 + WORKER, 32_000, WORKERS)
+"""Below those that outgoing connections get, so that a restart finds its own still free; each worker has others."""
 START_SECONDS = 90.0  # a Java server takes 8 on a machine at rest; only one that is stuck takes so long
 STOP_SECONDS = 30.0  # Kafka hands over and closes its logs in 3; what takes longer is ended
 LOOK_SECONDS = 0.05  # how long the process is waited for between two questions whether it is ready

@@ -7,6 +7,7 @@ import enum
 import tracemalloc
 import types
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -169,17 +170,18 @@ def test_depth_and_cycles_end_as_they_do_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
+    "make",
     [
-        list(range(2_500_000)),
-        {f"key {n}": n for n in range(300_000)},
-        {n: [n] for n in range(300_000)},
-        [[{"id": n, "tags": ["a", "b"]} for n in range(1_000)]] * 400,
-        {"a": "text " * 3_000_000, "b": ["é\n" * 1_000_000]},
+        lambda: list(range(2_500_000)),
+        lambda: {f"key {n}": n for n in range(300_000)},
+        lambda: {n: [n] for n in range(300_000)},
+        lambda: [[{"id": n, "tags": ["a", "b"]} for n in range(1_000)]] * 400,
+        lambda: {"a": "text " * 3_000_000, "b": ["é\n" * 1_000_000]},
     ],
     ids=["items", "keys", "numbers as keys", "nests", "texts"],
 )
-def test_it_is_complete_however_large_and_comes_in_small_chunks(value: Any) -> None:
+def test_it_is_complete_however_large_and_comes_in_small_chunks(make: Callable[[], Any]) -> None:
+    value = make()
     chunks = list(JsonStream(REDACTION, "v", value))
     assert max(map(len, chunks)) < 512 * 1024
     expected = {str(key): held for key, held in value.items()} if isinstance(value, dict) else value
@@ -191,22 +193,22 @@ IN_HAND = 2**26  # bytes that may still be written when the most is reached
 
 
 @pytest.mark.parametrize(
-    "value",
+    "make",
     [
-        [{"id": n, "name": "n"} for n in range(50_000)],
-        {f"key {n}": n for n in range(50_000)},
-        {f"key {n}": {"password": "x", "id": n} for n in range(50_000)},
-        [[[n] * 50 for n in range(100)] for _ in range(100)],
-        {"small": 1, "text": "x" * 400_000, "bytes": b"x" * 400_000},
-        [1j] * 100_000,
+        lambda: [{"id": n, "name": "n"} for n in range(50_000)],
+        lambda: {f"key {n}": n for n in range(50_000)},
+        lambda: {f"key {n}": {"password": "x", "id": n} for n in range(50_000)},
+        lambda: [[[n] * 50 for n in range(100)] for _ in range(100)],
+        lambda: {"small": 1, "text": "x" * 400_000, "bytes": b"x" * 400_000},
+        lambda: [1j] * 100_000,
     ],
     ids=["rows", "keys", "masked", "nested", "texts", "slow"],
 )
 def test_what_is_over_the_most_that_a_server_takes_is_left_out_and_said_to_be(
-    value: Any, monkeypatch: pytest.MonkeyPatch
+    make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(json_stream, "_MOST_BYTES", MOST)
-    body = streamed(value)
+    body = streamed(make())
     assert len(body) < 2 * MOST
     assert body.count(b"left out: too large]") >= 1
     assert msgspec.json.decode(body)

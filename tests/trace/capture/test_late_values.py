@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import namedtuple
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,26 +29,27 @@ class Frozen:
     rows: tuple[complex, ...]
 
 
-CHANGEABLE: dict[str, tuple[Any, int | None]] = {
-    "many numbers": (list(range(200_000)), 200_000),
-    "many dicts": ([{"id": n, "name": "n"} for n in range(60_000)], 60_000),
-    "a dict of much text": ({f"k{n}": "x" * 100_000 for n in range(60)}, 60),
-    "a tuple that holds a list": (([1] * 200_000,), 1),
-    "a slow one": ([1j] * 20_000, 20_000),
-    "a bytearray": (bytearray(5_000_000), 5_000_000),
-    "an object": (Opaque(), None),
-    "a wide frame": (pandas.DataFrame([[0] * 1_000]), 1),
-    "an array": (numpy.arange(1_000_000.0), 1_000_000),
-    "an array by columns": (numpy.asfortranarray(numpy.arange(1_200_000.0).reshape(600_000, 2)), 600_000),
-    "an array seen from the back": (numpy.arange(1_000_000.0)[::-1], 1_000_000),
-    "an array of texts": (numpy.array(["text", "more"] * 300_000), 600_000),
-    "an array of records": (numpy.zeros(600_000, [("id", "i8"), ("token", "S4")]), 600_000),
+CHANGEABLE: dict[str, tuple[Callable[[], Any], int | None]] = {
+    "many numbers": (lambda: list(range(200_000)), 200_000),
+    "many dicts": (lambda: [{"id": n, "name": "n"} for n in range(60_000)], 60_000),
+    "a dict of much text": (lambda: {f"k{n}": "x" * 100_000 for n in range(60)}, 60),
+    "a tuple that holds a list": (lambda: ([1] * 200_000,), 1),
+    "a slow one": (lambda: [1j] * 20_000, 20_000),
+    "a bytearray": (lambda: bytearray(5_000_000), 5_000_000),
+    "an object": (Opaque, None),
+    "a wide frame": (lambda: pandas.DataFrame([[0] * 1_000]), 1),
+    "an array": (lambda: numpy.arange(1_000_000.0), 1_000_000),
+    "an array by columns": (lambda: numpy.asfortranarray(numpy.arange(1_200_000.0).reshape(600_000, 2)), 600_000),
+    "an array seen from the back": (lambda: numpy.arange(1_000_000.0)[::-1], 1_000_000),
+    "an array of texts": (lambda: numpy.array(["text", "more"] * 300_000), 600_000),
+    "an array of records": (lambda: numpy.zeros(600_000, [("id", "i8"), ("token", "S4")]), 600_000),
 }
 
 
 @pytest.mark.parametrize("kind", CHANGEABLE)
 def test_what_is_large_and_may_change_is_put_off_and_marked(kind: str) -> None:
-    value, length = CHANGEABLE[kind]
+    make, length = CHANGEABLE[kind]
+    value = make()
     captured = CAPTURER.capture("value", value)
     assert captured.body is None
     assert captured.late is not None
@@ -58,7 +60,8 @@ def test_what_is_large_and_may_change_is_put_off_and_marked(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", CHANGEABLE)
 def test_the_work_put_off_gives_what_encoding_at_once_gives_and_the_mark(kind: str) -> None:
-    value, _ = CHANGEABLE[kind]
+    make, _ = CHANGEABLE[kind]
+    value = make()
     captured = CAPTURER.capture("value", value)
     assert captured.late is not None
     content_type, chunks = captured.late()

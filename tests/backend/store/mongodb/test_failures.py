@@ -1,6 +1,7 @@
 """What becomes of an error decides whether it is tried again, set aside, or ends the program."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -139,21 +140,23 @@ def nested(levels: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "batch",
+    "make",
     [
-        EventBatch("p", steps=[step("s", metadata={"text": "x" * 16 * MIB})]),
-        EventBatch("p", steps=[step("s", metadata={"text": "x" * 50 * MIB})]),
-        EventBatch("p", traces=[start(text="x" * 9 * MIB)]),
-        EventBatch("p", data=[data("d", content=b"x" * 16 * MIB)]),
-        EventBatch("p", steps=[step("s", metadata={"number": 2**64})]),
-        EventBatch("p", steps=[step("s", metadata={"half": "\ud800"})]),
-        EventBatch("p", steps=[step("s", metadata=nested(100_000))]),
+        lambda: EventBatch("p", steps=[step("s", metadata={"text": "x" * 16 * MIB})]),
+        lambda: EventBatch("p", steps=[step("s", metadata={"text": "x" * 50 * MIB})]),
+        lambda: EventBatch("p", traces=[start(text="x" * 9 * MIB)]),
+        lambda: EventBatch("p", data=[data("d", content=b"x" * 16 * MIB)]),
+        lambda: EventBatch("p", steps=[step("s", metadata={"number": 2**64})]),
+        lambda: EventBatch("p", steps=[step("s", metadata={"half": "\ud800"})]),
+        lambda: EventBatch("p", steps=[step("s", metadata=nested(100_000))]),
     ],
     ids=["step", "message", "trace", "data", "number", "text", "depth"],
 )
-def test_what_a_document_cannot_hold_is_told_and_the_next_batch_is_stored(store: Store, batch: EventBatch) -> None:
+def test_what_a_document_cannot_hold_is_told_and_the_next_batch_is_stored(
+    store: Store, make: Callable[[], EventBatch]
+) -> None:
     with pytest.raises(Unstorable, match=r"\.$"):
-        store.write(batch)
+        store.write(make())
     assert store.write(EventBatch("p", steps=[step("good")])).stored == 1
     assert [found["stepId"] for found in all_steps(store)] == ["good"]
 
