@@ -1,5 +1,6 @@
 """What the servers count, of which a process that is killed takes its share along."""
 
+import time
 from collections import Counter
 
 import requests
@@ -11,6 +12,8 @@ from tests.servers.programs import Programs
 __all__ = ["Counted", "scraped"]
 
 ANSWER_SECONDS = 30.0
+STORED_SECONDS = 60.0
+LOOK_SECONDS = 0.1
 OUTCOMES = "xray_store_documents_total"  # the one whose labels matter here; of the others the sum over them does
 COUNTS = ("_total", "_events_sum")
 
@@ -25,6 +28,13 @@ class Counted:
     def keep(self, process: BackendProcess) -> None:
         """Keep what a process counted, which is about to end; what it counts from now on is lost."""
         self._ended.update(scraped(process))
+
+    def wait_until_stored(self) -> None:
+        """Return once the first step has gone all the way."""
+        deadline = time.monotonic() + STORED_SECONDS
+        while not self.now()["new"]:
+            assert time.monotonic() < deadline, "nothing is stored of what is recorded"
+            time.sleep(LOOK_SECONDS)
 
     def now(self) -> "Counter[str]":
         """Return at least what was counted until now; all of it where nothing ended."""

@@ -34,6 +34,7 @@ class Run:
         """Let it all happen, and tell what is not as it must be."""
         with self._deletions, self._recording:
             self._recording.begin()
+            self._stage.counted.wait_until_stored()
             for fault in sequence:
                 print(fault.run(self._stage))
             with closing(Queue(self._stage.kafka.servers, "xray-events", GROUP)) as queue:
