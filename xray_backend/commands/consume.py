@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 import threading
 from typing import Any, Final
 
@@ -26,6 +27,10 @@ _LEAVE_SECONDS: Final = 9.0
 
 _LOOK_SECONDS: Final = 0.1
 
+_TURN_SECONDS: Final = 0.0005
+"""How long the thread that stores waits for the one that reads, each time that the database has answered: a tenth of
+Python's own, with which a backlog takes a sixth longer."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -45,6 +50,7 @@ def consume(config: Config) -> None:
         check_layout(store)
         consumer = program.make_consumer(config, Processor(store, metrics), limits_of(config), metrics)
         seldom_look_for_cycles()
+        sys.setswitchinterval(_TURN_SECONDS)
         readiness = Readiness({"the database": store.ping, "the queue": consumer.ping})
         checks = {"/health": lambda: _check_alive(consumer), "/ready": readiness.check}
         with StatusServer(config.consumer_host, config.consumer_port, checks, metrics.render) as status:

@@ -150,7 +150,7 @@ class MongoStore(Store):
         self._keys.touch(last_used_at_ms)
 
     def compact(self, project_id: str, step: StepRecord) -> StepRecord:
-        return step._replace(document=step_document(project_id, step))
+        return StepRecord(*step[:-1], step_document(project_id, step))  # `_replace` takes twice as long
 
     def write(self, batch: EventBatch) -> WriteResult:
         return self._recording.write(batch)
