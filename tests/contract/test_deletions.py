@@ -351,6 +351,23 @@ def test_a_trace_to_which_something_young_comes_while_it_expires_lives_and_keeps
     assert expire_all(store) == 0
 
 
+def test_a_trace_whose_old_values_come_again_while_it_expires_goes_all_the_same(store: Store, clock: Clock) -> None:
+    keep_for(store, 30)
+    whole = full_trace("expiring", at=NOW, steps=PIECE)
+    store.write(whole)
+    clock.now_ms += 31 * DAY_MS
+    assert expire_all(store) == 1
+    while piece := store.next_deletion(PIECE):
+        store.write(EventBatch("p", data=[each for each in whole.data if each.data_id in piece.data_ids]))
+        store.remove(piece, PIECE)
+    for _ in range(2):
+        clock.now_ms += 31 * DAY_MS
+        expire_all(store)
+        remove_all(store)
+    assert is_empty(store, "expiring")
+    assert not store.delete_trace("p", "expiring")
+
+
 def test_a_value_that_has_just_come_keeps_its_trace_for_the_step_that_follows(store: Store, clock: Clock) -> None:
     keep_for(store, 30)
     store.write(full_trace("quiet", at=NOW))

@@ -136,7 +136,7 @@ class EventConsumer:
             self._finish()
         finally:
             self._consumer.close()  # once what was committed is with the brokers
-            self._writer.shutdown(wait=False)
+            self._writer.shutdown()  # a thread that waited for the database would keep the process, deaf to signals
 
     def stop(self) -> None:
         """Let `run` end. May be called from a signal handler."""
@@ -154,9 +154,11 @@ class EventConsumer:
 
     def _turn(self) -> None:
         """Read some messages while those before them are stored, and then have them stored."""
-        came = self._sound(self._consumer.consume(self._size, self._pause_seconds))
+        wanted = max(1, self._size - len(self._late))
+        came = self._sound(self._consumer.consume(wanted, self._pause_seconds))
         self._hand, self._late = self._owned([*self._late, *came]), []
-        is_behind = len(self._hand) == BATCH_MESSAGES
+        is_behind = len(self._hand) >= BATCH_MESSAGES
+        waited = self._batch is not None
         started = time.monotonic()
         ready = self._read()
         seconds = time.monotonic() - started
@@ -165,7 +167,7 @@ class EventConsumer:
             self._metrics.count_batch(len(self._hand), oldest_ms(self._hand))
             self._batch = _Batch(self._hand, ready, seconds, self._writer.submit(self._store, ready))
             self._hand = []
-        if not is_behind:  # there is nothing to read meanwhile, or the store may need long for as many again
+        if not is_behind and not waited:  # there is nothing to read meanwhile, or the store may take long for as many
             self._finish()
         self._commits.again(self._consumer)
         self._metrics.set_lag(lag_of(self._consumer, self._held()))

@@ -8,12 +8,14 @@ import pytest
 
 from tests.backend.api.events import step
 from tests.backend.background import wait_until
+from tests.backend.blobs.bucket import Bucket
 from tests.backend.kafka.consuming import Place, step_ids
 from tests.backend.kafka.topic import Topic
 from tests.backend.server import Address, assert_refused, new_person
 from tests.servers.apache_kafka import ApacheKafka
 from tests.servers.backend import BackendProcess
 from tests.servers.calfkit_kafka import CalfkitKafka
+from tests.servers.moto_s3 import MotoS3
 from xray_backend.store.sqlite.store import SqliteStore
 
 TIMEOUT_SECONDS = 2.0
@@ -25,10 +27,14 @@ BACK_SECONDS = 15.0  # the bar
 def test_the_api_says_503_in_time_and_takes_the_same_request_once_the_broker_is_back(
     server: type[CalfkitKafka | ApacheKafka], tmp_path: Path
 ) -> None:
-    with server(_made(tmp_path / "broker")) as broker, Topic(broker.servers) as topic:
+    with server(_made(tmp_path / "broker")) as broker, Topic(broker.servers) as topic, MotoS3() as s3:
         place = Place(tmp_path, topic)
+        bucket = Bucket.new(s3.endpoint)
+        s3.endpoint.client().create_bucket(Bucket=bucket.name)
         settings = {
             **place.settings(),
+            **s3.endpoint.variables,
+            "XRAY_BLOBS_URL": bucket.url,
             "XRAY_JWT_SECRET": "secret" * 8,
             "XRAY_BUS_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
         }
@@ -41,7 +47,7 @@ def test_the_api_says_503_in_time_and_takes_the_same_request_once_the_broker_is_
                 sentence = assert_refused(person.ingest(step("meanwhile")), 503)
                 assert time.monotonic() - begun < TIMEOUT_SECONDS + SLACK_SECONDS
                 assert "The queue did not take the events" in sentence
-            assert_refused(Address(api.url).call("GET", "/ready"), 503)
+            assert "the queue cannot be used" in assert_refused(Address(api.url).call("GET", "/ready"), 503)
             assert person.steps({}) == []  # questions are answered all the same
             broker.start()
             topic.make()  # one in memory has forgotten it

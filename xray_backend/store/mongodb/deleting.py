@@ -11,6 +11,7 @@ from mongoengine import Document
 from pymongo.errors import DuplicateKeyError
 
 from xray_backend.ids import new_object_id
+from xray_backend.store.batch_traces import VALUE_WAITS_MS
 from xray_backend.store.deletions import DeletionPiece, PieceRemoval
 from xray_backend.store.mongodb.account_documents import (
     ApiKeyDocument,
@@ -138,7 +139,8 @@ class Deleting:
                 return self._remove_of_project(piece.project_id, limit)
             tombstone = self._find_tombstone(piece.project_id, piece.trace_id)
             if tombstone is None:  # another process removed all that had expired, or the trace lives
-                return PieceRemoval(self._remove_data(piece), done=True)
+                not_anew = {"storedAt": {"$lt": date_of(self._clock() - VALUE_WAITS_MS)}}
+                return PieceRemoval(self._remove_data(piece, not_anew), done=True)
             return self._remove_of_trace(tombstone, piece, limit)
 
     def _stays_deleted(self, project_id: str, trace_id: str, now: datetime) -> bool:
@@ -173,15 +175,15 @@ class Deleting:
         found = exact(self._database, Data).find(_doomed(Data, tombstone), {"dataId": True}).limit(limit)
         return DeletionPiece(tombstone["projectId"], tombstone["traceId"], [record["dataId"] for record in found])
 
-    def _remove_data(self, piece: DeletionPiece) -> int:
+    def _remove_data(self, piece: DeletionPiece, further: Mapping[str, Any]) -> int:
         """Remove the data records whose blobs are gone; of a trace that lives, too: they lead to nothing."""
-        asked = {"traceId": piece.trace_id, **_of_data(piece.project_id, piece.data_ids), "projectId": piece.project_id}
-        return exact(self._database, Data).delete_many(asked).deleted_count
+        mine = {"projectId": piece.project_id, "traceId": piece.trace_id, **_of_data(piece.project_id, piece.data_ids)}
+        return exact(self._database, Data).delete_many({**mine, **further}).deleted_count
 
     def _remove_of_trace(self, tombstone: Mapping[str, Any], piece: DeletionPiece, limit: int) -> PieceRemoval:
         """Remove data records, then steps, and last the trace, which the rest expires with."""
         data, steps = _doomed(Data, tombstone), _doomed(Step, tombstone)
-        rows = self._remove_data(piece)
+        rows = self._remove_data(piece, {})
         rows += self._remove_some(Step, steps, limit - rows)
         if rows >= limit or self._has(Data, data) or self._has(Step, steps):
             return PieceRemoval(rows, done=False)

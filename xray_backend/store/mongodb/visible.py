@@ -20,7 +20,7 @@ MOST_HIDDEN: Final = 50_000
 """The same by late events of traces that were deleted, which nobody can refuse. MongoDB takes a filter of 16 MB."""
 
 _RETRY_AFTER_SECONDS: Final = 60
-"""A trace is hidden for a quarter of an hour, so by then one in fifteen is no more."""
+"""A trace is hidden for a quarter of an hour, or for as long as the blobs' store is away."""
 
 
 def visible(database: Database, project_id: str) -> dict[str, Any] | None:
@@ -55,8 +55,8 @@ def check_room(database: Database, project_id: str) -> None:
         hidden = exact(database, DeletedTraceDocument).count_documents(_hidden(project_id), limit=MOST_DELETED)
     if hidden >= MOST_DELETED:
         raise TooManyRequests(
-            f"{MOST_DELETED:,} traces of this project were deleted in the last quarter of an hour, and no more can be "
-            "until some of them are removed for good; try again in a minute.",
+            f"{MOST_DELETED:,} traces of this project are still being removed, and no more can be deleted until some "
+            "of them are gone; try again in a minute.",
             retry_after_seconds=_RETRY_AFTER_SECONDS,
         )
 

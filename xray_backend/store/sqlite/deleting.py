@@ -43,7 +43,7 @@ class Deleting:
                 # one that only expired, and is still going, stays deleted from now on
                 connection.execute("UPDATE deleted_traces SET stays = 1 WHERE project_id = ? AND trace_id = ?", where)
                 return False
-            if not any(_has(connection, table, where) for table in ("traces", "data")):
+            if not any(_has(connection, table, where) for table in ("traces", "data", "steps")):
                 return False
             hide_trace(connection, project_id, trace_id, stays=True, now_ms=now)
             return True
@@ -100,8 +100,8 @@ class Deleting:
         """Remove the piece's rows in one short transaction."""
         if piece.trace_id is None:
             return self._writer.run(lambda connection: _remove_of_project(connection, piece.project_id, limit))
-        trace_id = piece.trace_id
-        return self._writer.run(lambda connection: _remove_of_trace(connection, piece, trace_id, limit))
+        trace_id, now = piece.trace_id, self._clock()
+        return self._writer.run(lambda connection: _remove_of_trace(connection, piece, trace_id, limit, now))
 
 
 def hide_trace(connection: sqlite3.Connection, project_id: str, trace_id: str, *, stays: bool, now_ms: int) -> None:
@@ -113,10 +113,13 @@ def hide_trace(connection: sqlite3.Connection, project_id: str, trace_id: str, *
     connection.execute("DELETE FROM traces WHERE project_id = ? AND trace_id = ?", (project_id, trace_id))
 
 
-def _remove_of_trace(connection: sqlite3.Connection, piece: DeletionPiece, trace_id: str, limit: int) -> PieceRemoval:
+def _remove_of_trace(
+    connection: sqlite3.Connection, piece: DeletionPiece, trace_id: str, limit: int, now_ms: int
+) -> PieceRemoval:
     """Remove the data records whose blobs are gone, then steps; the tombstone is settled when nothing is left.
 
-    Of a trace that lives again meanwhile only those records go, which would lead to nothing.
+    Of a trace that lives again meanwhile only those records go, which would lead to nothing; if there is no other, and
+    no trace, nothing that came has an age, and it expires.
     """
     where = (piece.project_id, trace_id)
     rows = connection.execute(
@@ -124,7 +127,9 @@ def _remove_of_trace(connection: sqlite3.Connection, piece: DeletionPiece, trace
         (*where, json.dumps(list(piece.data_ids))),
     ).rowcount
     if not _has(connection, "deleted_traces", where):
-        return PieceRemoval(rows, done=True)
+        if any(_has(connection, table, where) for table in ("traces", "data")):
+            return PieceRemoval(rows, done=True)
+        hide_trace(connection, piece.project_id, trace_id, stays=False, now_ms=now_ms)
     rows += connection.execute(
         "DELETE FROM steps WHERE rowid IN (SELECT rowid FROM steps WHERE project_id = ? AND trace_id = ? LIMIT ?)",
         (*where, limit - rows),
