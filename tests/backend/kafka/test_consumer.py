@@ -13,6 +13,7 @@ from tests.backend.kafka.topic import PROJECT, Topic
 from xray_backend.kafka.message import headers_of
 
 FAULTY = (sys.executable, "-m", "tests.backend.kafka.faulty_program")
+BACKLOG = 6_000
 
 
 def steps(begin: int, end: int) -> list[dict[str, object]]:
@@ -64,6 +65,25 @@ def test_sigterm_ends_it_within_ten_seconds_with_its_batch_committed(place: Plac
     store.close()
 
 
+def test_one_that_ends_amid_a_backlog_has_committed_what_it_stored_and_the_next_stores_the_rest(
+    place: Place, topic: Topic
+) -> None:
+    for begin in range(0, BACKLOG, 1000):
+        topic.publish(*steps(begin, begin + 1000))
+    with place.consumer("first") as first:
+        wait_until(lambda: first.metric("xray_store_documents_total") > 2500)  # batches are full by then
+        first.signal(signal.SIGTERM)
+        assert first.status() == 0
+    store = place.store()
+    left = sum(topic.lag().values())
+    assert len(step_ids(store)) == BACKLOG - left
+    with place.consumer("next") as following:
+        wait_until(lambda: topic.lag() == {})
+        assert following.metric('xray_store_documents_total{outcome="new"}') == left
+    assert step_ids(store) == ids(BACKLOG)
+    store.close()
+
+
 def test_one_that_is_killed_between_store_and_commit_reads_the_batch_again_and_stores_it_once(
     place: Place, topic: Topic
 ) -> None:
@@ -105,6 +125,23 @@ def test_a_message_of_a_newer_version_stops_it_with_a_sentence_and_nothing_commi
     assert "Traceback" not in consumer.output
     assert sum(topic.lag().values()) == 11
     assert topic.dead() == []
+
+
+def test_what_comes_before_a_message_of_a_newer_version_is_stored_and_committed_by_batches(
+    place: Place, topic: Topic
+) -> None:
+    for begin in range(0, 3000, 1000):
+        topic.publish(*[step(f"s-{number:05}", "trace-0") for number in range(begin, begin + 1000)])
+    newer = [(name, b"2" if name == "version" else value) for name, value in headers_of(PROJECT, "r", 1)]
+    topic.produce(b"{}", newer, trace_id="trace-0")
+    consumer = place.consumer()
+    consumer.launch()
+    assert consumer.status() == 1
+    store = place.store()
+    stored = len(step_ids(store))
+    assert stored >= 2000  # all but the batch that the message is in
+    assert sum(topic.lag().values()) == 3001 - stored
+    store.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
