@@ -39,15 +39,18 @@ def kafka_options(config: Config) -> Mapping[str, str]:
     chosen = {name: str(value) for name, value in values.items() if value is not None}
     given = {_ALIASES.get(name, name): value for name, value in config.kafka_options.items()}
     options = {**given, **{_PROPERTIES[name]: value for name, value in chosen.items()}}
-    for fault in (*_said_twice(chosen, given), *_without_effect(chosen, options), *_halves(chosen, options)):
+    twice = _said_twice(chosen, config.kafka_options)
+    for fault in (*twice, *_without_effect(chosen, options), *_halves(chosen, options)):
         raise ConfigurationError(fault)
     return options
 
 
 def _said_twice(chosen: Mapping[str, str], given: Mapping[str, str]) -> Iterator[str]:
+    written = {_ALIASES.get(name, name): name for name in given}
     for name in chosen:
-        if _PROPERTIES[name] in given:
-            yield f"{_named(name)} and `{_PROPERTIES[name]}` in XRAY_KAFKA_OPTIONS say the same: leave one of them out."
+        if _PROPERTIES[name] in written:
+            option = written[_PROPERTIES[name]]
+            yield f"{_named(name)} and `{option}` in XRAY_KAFKA_OPTIONS say the same: leave one of them out."
 
 
 def _without_effect(chosen: Mapping[str, str], options: Mapping[str, str]) -> Iterator[str]:

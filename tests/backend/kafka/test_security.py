@@ -49,7 +49,7 @@ def without(name: str) -> dict[str, str]:
         ),
         (
             {**LOG_IN, "XRAY_KAFKA_OPTIONS": '{"sasl.mechanisms": "PLAIN"}'},
-            "XRAY_KAFKA_SASL_MECHANISM and `sasl.mechanism` in XRAY_KAFKA_OPTIONS say the same",
+            "XRAY_KAFKA_SASL_MECHANISM and `sasl.mechanisms` in XRAY_KAFKA_OPTIONS say the same",
         ),
         ({**LOG_IN, "XRAY_KAFKA_SECURITY_PROTOCOL": "TLS"}, "XRAY_KAFKA_SECURITY_PROTOCOL cannot be used: it must be "),
         ({**LOG_IN, "XRAY_KAFKA_SASL_MECHANISM": "DIGEST"}, "XRAY_KAFKA_SASL_MECHANISM cannot be used: it must be "),
