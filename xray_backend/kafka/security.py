@@ -37,16 +37,15 @@ def kafka_options(config: Config) -> Mapping[str, str]:
     """
     values = {name: getattr(config, f"kafka_{name.lower()}") for name in _PROPERTIES}
     chosen = {name: str(value) for name, value in values.items() if value is not None}
-    given = {_ALIASES.get(name, name): value for name, value in config.kafka_options.items()}
+    written = {_ALIASES.get(name, name): name for name in config.kafka_options}
+    given = {option: config.kafka_options[name] for option, name in written.items()}
     options = {**given, **{_PROPERTIES[name]: value for name, value in chosen.items()}}
-    twice = _said_twice(chosen, config.kafka_options)
-    for fault in (*twice, *_without_effect(chosen, options), *_halves(chosen, options)):
+    for fault in (*_said_twice(chosen, written), *_without_effect(chosen, options), *_halves(chosen, options)):
         raise ConfigurationError(fault)
     return options
 
 
-def _said_twice(chosen: Mapping[str, str], given: Mapping[str, str]) -> Iterator[str]:
-    written = {_ALIASES.get(name, name): name for name in given}
+def _said_twice(chosen: Mapping[str, str], written: Mapping[str, str]) -> Iterator[str]:
     for name in chosen:
         if _PROPERTIES[name] in written:
             option = written[_PROPERTIES[name]]

@@ -11,7 +11,6 @@ from mongoengine import Document
 from pymongo.errors import DuplicateKeyError
 
 from xray_backend.ids import new_object_id
-from xray_backend.store.batch_traces import VALUE_WAITS_MS
 from xray_backend.store.deletions import DeletionPiece, PieceRemoval
 from xray_backend.store.mongodb.account_documents import (
     ApiKeyDocument,
@@ -24,7 +23,7 @@ from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of, ms_of
 from xray_backend.store.mongodb.documents import RECORDED_DOCUMENTS, Data, Step, Trace
 from xray_backend.store.mongodb.exact import exact
-from xray_backend.store.mongodb.expiring import came_before, is_still_old, old_trace
+from xray_backend.store.mongodb.expiring import is_still_old, long_before, old_trace
 from xray_backend.store.mongodb.stored import data_object_id, trace_object_id
 from xray_backend.store.mongodb.stored_traces import stored_traces
 from xray_backend.store.mongodb.tombstones import look_again, tombstone_id
@@ -103,7 +102,7 @@ class Deleting:
     def is_deleted(self, project_id: str, trace_id: str) -> bool:
         """Look for a tombstone."""
         with self._database.translated():
-            if exact(self._database, DeletedProjectDocument).find_one({"_id": project_id}) is not None:
+            if is_gone(self._database, project_id):
                 return True
             tombstone = self._find_tombstone(project_id, trace_id)
             return tombstone is not None and "olderThan" not in tombstone
@@ -139,7 +138,7 @@ class Deleting:
                 return self._remove_of_project(piece.project_id, limit)
             tombstone = self._find_tombstone(piece.project_id, piece.trace_id)
             if tombstone is None:  # another process removed all that had expired, or the trace lives
-                not_anew = {"storedAt": {"$lt": date_of(self._clock() - VALUE_WAITS_MS)}}
+                not_anew = {"storedAt": {"$lt": long_before(date_of(self._clock()))}}
                 return PieceRemoval(self._remove_data(piece, not_anew), done=True)
             return self._remove_of_trace(tombstone, piece, limit)
 
@@ -254,5 +253,5 @@ def _doomed(document: type[Document], tombstone: Mapping[str, Any]) -> dict[str,
     if horizon is None:
         return mine
     if document is Data:  # as old as its trace, but for one whose step may still come
-        return {**mine, "storedAt": {"$lt": came_before(tombstone)}}
+        return {**mine, "storedAt": {"$lt": long_before(tombstone["deletedAt"])}}
     return {**mine, "timestamp": {"$lt": horizon}}

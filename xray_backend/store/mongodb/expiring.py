@@ -21,7 +21,7 @@ from xray_backend.store.mongodb.stored_traces import stored_traces
 from xray_backend.store.mongodb.tombstones import tombstone_id
 from xray_backend.store.mongodb.visible import visible
 
-__all__ = ["Expiring", "came_before", "is_still_old", "old_trace"]
+__all__ = ["Expiring", "is_still_old", "long_before", "old_trace"]
 
 _TRACES_AT_A_TIME: Final = 1000
 """Whose steps are asked for in one query: some milliseconds, and an answer far below what one may hold."""
@@ -32,10 +32,9 @@ def old_trace(horizon: datetime) -> dict[str, Any]:
     return {"createdAt": {"$lt": horizon}, "endedAt": {"$not": {"$gte": horizon}}}
 
 
-def came_before(tombstone: Mapping[str, Any]) -> datetime:
-    """Return when a value must have come to go with its trace, rather than have it live for the step that follows."""
-    deleted_at: datetime = tombstone["deletedAt"]
-    return _long_before(deleted_at)
+def long_before(at: datetime) -> datetime:
+    """Return when a value must have come so that its trace may go then, and need not live for the step that follows."""
+    return at - timedelta(milliseconds=VALUE_WAITS_MS)
 
 
 def is_still_old(database: Database, tombstone: Mapping[str, Any]) -> bool:
@@ -49,7 +48,7 @@ def is_still_old(database: Database, tombstone: Mapping[str, Any]) -> bool:
         is_stored = exact(database, Trace).find_one(trace, {"_id": True}) is not None
         if is_stored and not exact(database, Trace).find_one({**trace, **old_trace(horizon)}, {"_id": True}):
             return False
-        young = {"$gte": came_before(tombstone) if is_stored else horizon}
+        young = {"$gte": long_before(tombstone["deletedAt"]) if is_stored else horizon}
         return exact(database, Data).find_one({**mine, "storedAt": young}, {"_id": True}) is None
 
 
@@ -78,7 +77,7 @@ class Expiring:
         condition = visible(self._database, project_id)
         if condition is None:
             return 0
-        found = list(islice(self._old_traces(condition, horizon, _long_before(now)), limit))
+        found = list(islice(self._old_traces(condition, horizon, long_before(now)), limit))
         found = found or list(islice(self._old_data_alone(condition, horizon), limit))
         return sum(self._write_tombstone(project_id, trace_id, now, horizon) for trace_id in found)
 
@@ -128,7 +127,3 @@ class Expiring:
         """Return those of the traces that have a document like this."""
         which = {"projectId": condition["projectId"], "traceId": {"$in": list(asked)}, **further}
         return set(exact(self._database, document).distinct("traceId", which))
-
-
-def _long_before(at: datetime) -> datetime:
-    return at - timedelta(milliseconds=VALUE_WAITS_MS)

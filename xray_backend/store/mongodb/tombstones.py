@@ -16,6 +16,7 @@ from xray_backend.store.mongodb.connection import Database
 from xray_backend.store.mongodb.dates import date_of, ms_of
 from xray_backend.store.mongodb.exact import exact
 from xray_backend.store.mongodb.stored_traces import stored_traces
+from xray_backend.store.mongodb.visible import is_gone
 from xray_backend.store.records import EventBatch
 
 __all__ = ["Tombstones", "look_again", "tombstone_id"]
@@ -99,12 +100,11 @@ class Tombstones:
         Rows may be left of one that had been removed: the writer that comes again may have been killed after writing
         them.
         """
-        the_project = {"_id": project_id}
+        if not is_gone(self._database, project_id):
+            return False
         with self._database.translated():
             projects = exact(self._database, DeletedProjectDocument)
-            if projects.find_one(the_project, {"_id": True}) is None:
-                return False
-            projects.update_one(the_project, look_again(date_of(now_ms)))
+            projects.update_one({"_id": project_id}, look_again(date_of(now_ms)))
         return True
 
     def _tombstones_of(self, batch: EventBatch) -> Sequence[Mapping[str, Any]]:
