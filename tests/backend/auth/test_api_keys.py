@@ -60,60 +60,68 @@ def fickle(tmp_path: Path, store: Store) -> Iterator[Fickle]:
     made.close()
 
 
-def test_a_key_is_believed_for_twenty_five_seconds_while_the_store_cannot_tell(fickle: Fickle, project_id: str) -> None:
-    now = [1000.0]
-    keys = ApiKeys(fickle, lambda: now[0])
-    made, other = keys.create(project_id, "K"), keys.create(project_id, "L")
-    assert keys.owner(made.key).key_id == made.key_id
+class Known:
+    """A key that was recognised at second 1000 of the clock that it is remembered by."""
+
+    def __init__(self, store: Store, project_id: str) -> None:
+        self.now = 1000.0
+        self.keys = ApiKeys(store, lambda: self.now)
+        self.made = self.keys.create(project_id, "K")
+        assert self.key_id() == self.made.key_id
+
+    def key_id(self) -> str:
+        """Have it recognised."""
+        return self.keys.owner(self.made.key).key_id
+
+
+@pytest.fixture
+def known(fickle: Fickle, project_id: str) -> Known:
+    return Known(fickle, project_id)
+
+
+def test_a_key_is_believed_for_twenty_five_seconds_while_the_store_cannot_tell(
+    fickle: Fickle, known: Known, project_id: str
+) -> None:
+    other = known.keys.create(project_id, "L")
     fickle.is_away = True
-    for now[0] in (1009.0, 1011.0, 1016.5, 1024.9):
-        assert keys.owner(made.key).key_id == made.key_id
+    for known.now in (1009.0, 1011.0, 1016.5, 1024.9):
+        assert known.key_id() == known.made.key_id
         with pytest.raises(Unavailable):
-            keys.owner(other.key)  # of which nothing is known
-    now[0] = 1025.0
+            known.keys.owner(other.key)  # of which nothing is known
+    known.now = 1025.0
     with pytest.raises(Unavailable):
-        keys.owner(made.key)
+        known.key_id()
     fickle.is_away = False
-    assert keys.owner(made.key).key_id == made.key_id
+    assert known.key_id() == known.made.key_id
 
 
-def test_a_key_that_was_revoked_while_the_store_was_away_stops_once_it_answers(fickle: Fickle, project_id: str) -> None:
-    now = [1000.0]
-    keys = ApiKeys(fickle, lambda: now[0])
-    made = keys.create(project_id, "K")
-    keys.owner(made.key)
-    ApiKeys(fickle).revoke(project_id, made.key_id)
+def test_a_key_that_was_revoked_while_the_store_was_away_stops_once_it_answers(
+    fickle: Fickle, known: Known, project_id: str
+) -> None:
+    ApiKeys(fickle).revoke(project_id, known.made.key_id)
     fickle.is_away = True
-    now[0] += 11
-    keys.owner(made.key)
+    known.now += 11
+    known.key_id()
     fickle.is_away = False
-    now[0] += AGAIN_SECONDS
+    known.now += AGAIN_SECONDS
     for _ in range(2):
         with pytest.raises(Unauthorized):
-            keys.owner(made.key)
+            known.key_id()
     fickle.is_away = True
     with pytest.raises(Unavailable):
-        keys.owner(made.key)
+        known.key_id()
 
 
-def test_a_store_that_takes_long_to_fail_does_not_make_a_key_count_for_longer(fickle: Fickle, project_id: str) -> None:
-    now = [1000.0]
-    keys = ApiKeys(fickle, lambda: now[0])
-    made = keys.create(project_id, "K")
-    keys.owner(made.key)
+def test_a_store_that_takes_long_to_fail_does_not_make_a_key_count_for_longer(fickle: Fickle, known: Known) -> None:
     fickle.is_away = True
-    fickle.before_telling = lambda: now.__setitem__(0, 1060.0)
-    now[0] += 20
+    fickle.before_telling = lambda: setattr(known, "now", 1060.0)
+    known.now += 20
     with pytest.raises(Unavailable):
-        keys.owner(made.key)
+        known.key_id()
 
 
-def test_while_one_request_waits_for_the_store_the_others_do_not(fickle: Fickle, project_id: str) -> None:
-    now = [1000.0]
-    keys = ApiKeys(fickle, lambda: now[0])
-    made = keys.create(project_id, "K")
-    keys.owner(made.key)
-    now[0] += 11
+def test_while_one_request_waits_for_the_store_the_others_do_not(fickle: Fickle, known: Known) -> None:
+    known.now += 11
     asked, go_on = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -121,11 +129,11 @@ def test_while_one_request_waits_for_the_store_the_others_do_not(fickle: Fickle,
         assert go_on.wait(30)
 
     fickle.before_telling = wait
-    first = threading.Thread(target=keys.owner, args=[made.key])
+    first = threading.Thread(target=known.key_id)
     first.start()
     try:
         assert asked.wait(30)
-        assert keys.owner(made.key).key_id == made.key_id
+        assert known.key_id() == known.made.key_id
     finally:
         go_on.set()
         first.join(30)
