@@ -5,6 +5,7 @@ from xray_trace.current import annotate, artifact, current_step, current_trace, 
 from xray_trace.decorators.step import step
 from xray_trace.decorators.trace import trace
 from xray_trace.default import configure, flush, shutdown, stats
+from xray_trace.propagation import continue_trace, inject
 from xray_trace.recorder.step import Step
 from xray_trace.recorder.trace import Artifact, ArtifactReference, Trace
 from xray_trace.stats import FlushResult, StatsSnapshot
@@ -24,10 +25,12 @@ __all__ = [
     "artifact",
     "carry",
     "configure",
+    "continue_trace",
     "current_step",
     "current_trace",
     "error",
     "flush",
+    "inject",
     "shutdown",
     "stats",
     "step",

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-__all__ = ["OURS", "Scope", "carry", "get_scope", "set_scope"]
+__all__ = ["OURS", "Scope", "carry", "current_scope", "get_scope", "look_inside", "set_scope"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,6 +29,25 @@ _scope: ContextVar[Scope | None] = ContextVar("xray_trace_scope", default=None)
 
 get_scope = _scope.get
 set_scope = _scope.set
+_inner: Callable[[Scope | None], Scope | None] | None = None
+
+
+def current_scope() -> Scope | None:
+    """Return what a step that begins now belongs to."""
+    scope = _scope.get()
+    return scope if _inner is None or scope is OURS else _inner(scope)
+
+
+def look_inside(inner: Callable[[Scope | None], Scope | None] | None) -> None:
+    """Have this asked which scope is the current one, given the one that is set; None calls it off.
+
+    For a framework that keeps by itself what runs where: it says when its own is the inner one. It must neither
+    raise nor wait.
+    """
+    global _inner
+    _inner = inner
+
+
 # Whoever sets the scope puts the former one back by `set_scope(former)`, not by a token: a token is refused in
 # another context, and a generator may be resumed in one.
 
@@ -39,7 +58,7 @@ def carry(function: Callable[P, R]) -> Callable[P, R]:
     Threads and executors start with an empty context; what is carried is our own scope alone, nothing of the
     user's context variables.
     """
-    carried = get_scope()
+    carried = current_scope()
     if inspect.iscoroutinefunction(function):
         return _carry_async(function, carried)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from xray_trace.context import get_scope
+from xray_trace.context import current_scope
 from xray_trace.default import get_recorder
 from xray_trace.events import Role
 from xray_trace.ids import new_id
@@ -14,7 +14,7 @@ __all__ = ["annotate", "artifact", "current_step", "current_trace", "error"]
 
 def current_trace() -> Trace | None:
     """Return the trace that a step would belong to if it began now."""
-    scope = get_scope()
+    scope = current_scope()
     if isinstance(scope, Step):
         return scope.trace
     return scope if isinstance(scope, Trace) else None
@@ -22,13 +22,13 @@ def current_trace() -> Trace | None:
 
 def current_step() -> Step | None:
     """Return the step that runs now."""
-    scope = get_scope()
+    scope = current_scope()
     return scope if isinstance(scope, Step) else None
 
 
 def annotate(**metadata: object) -> None:
     """Add to the current step's metadata, or outside any step to the trace's."""
-    scope = get_scope()
+    scope = current_scope()
     if isinstance(scope, (Step, Trace)):
         scope.annotate(**metadata)
 
@@ -40,7 +40,7 @@ def artifact(
     metadata: Mapping[str, object] | None = None,
 ) -> str:
     """Attach a value to the current step, or outside any step store it in the trace; returns its data id."""
-    scope = get_scope()
+    scope = current_scope()
     if isinstance(scope, Step):
         return scope.artifact(data, key, type, metadata)
     if isinstance(scope, Trace):
@@ -50,7 +50,7 @@ def artifact(
 
 def error(exception: BaseException, **metadata: object) -> None:
     """Record a `step-error` in the current trace; without one, in a trace of its own, which it ends as failed."""
-    scope = get_scope()
+    scope = current_scope()
     if isinstance(scope, Step):
         scope.trace.record_error(exception, "step-error", scope.name, metadata, scope.step_id)
     elif isinstance(scope, Trace):

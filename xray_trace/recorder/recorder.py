@@ -4,7 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import TypeVar
 
-from xray_trace.context import OURS, get_scope
+from xray_trace.context import OURS, Scope, current_scope, get_scope
+from xray_trace.headers import Caller, Span
 from xray_trace.ids import is_valid_id, new_id, new_trace_id
 from xray_trace.recorder.core import RecorderCore
 from xray_trace.recorder.options import StepOptions
@@ -51,27 +52,56 @@ class Recorder:
         is_recorded = _is_sampled(rate) and get_scope() is not OURS
         trace = new_trace(self.core if is_recorded else None, trace_id, name)
         if trace.core is not None:
+            self.core.look_for_spans()
             with self.core.guard.around("starting a trace"):
                 trace.start(self.core, metadata or {})
         return trace
 
-    def start_step(self, name: str, options: StepOptions, kind: type[S]) -> S:
-        """Begin a step in the current trace, below the current step, or in a trace of its own."""
-        scope = get_scope()
+    def continue_trace(
+        self, caller: Caller | None, span: Span | None, name: str | None, metadata: Mapping[str, object] | None
+    ) -> Trace:
+        """Go on with a caller's trace, which the caller ends; without one begin a trace, for the caller's W3C span."""
+        if caller is None:
+            return self.start_trace(name, metadata, trace_id=self._trace_id_of(span))
+        core = self.core if caller.is_sampled and get_scope() is not OURS else None
+        trace = new_trace(core, caller.trace_id, name, caller.last_number)
+        trace.caller_step_id = caller.step_id
+        trace.is_continued, trace.is_handed_over = not caller.is_handed_over, caller.is_handed_over
+        if core is not None:
+            core.look_for_spans()
+            if metadata:
+                trace.annotate(**metadata)
+        return trace
+
+    def _trace_id_of(self, span: Span | None) -> str | None:
+        if span is None:
+            return None
+        digits = span.trace_id
+        spelt = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+        return f"{self._project_id}-{spelt}" if self._project_id else spelt
+
+    def start_step(
+        self, name: str, options: StepOptions, kind: type[S], parent: Scope | None = None, step_id: str | None = None
+    ) -> S:
+        """Begin a step below the parent, or the current step, or in the current trace; else in a trace of its own."""
+        scope = parent or current_scope()
         parent_id, trace_is_own = None, False
         if type(scope) is Trace:  # `isinstance` asks a structure's metaclass, which takes three times as long
-            trace = scope
+            trace, parent_id = scope, scope.caller_step_id
         elif isinstance(scope, Step):
             trace, parent_id = scope.trace, scope.step_id
         else:
             # not known to run by itself: it is as long open as its step
             trace, trace_is_own = self._new_trace(name), True
+        step_id = step_id or new_id()
         if trace.core is None:
-            return kind(None, trace, name, new_id(), None, parent_id, trace_is_own, 0.0, 0.0, options)
-        core, step_id = self.core, new_id()
-        number = trace.next_number()
+            return kind(None, trace, name, step_id, None, parent_id, trace_is_own, 0.0, 0.0, options)
+        core = self.core
+        number = trace.last_number = trace.next_number()
         at_seconds, began_seconds = core.wall_seconds(), core.monotonic_seconds()
         step = kind(core, trace, name, step_id, number, parent_id, trace_is_own, at_seconds, began_seconds, options)
+        if core.has_spans:
+            core.link_to_span(step)
         core.running.steps[step_id] = step  # last: the background may look at it from now on
         return step
 

@@ -9,6 +9,7 @@ from xray_trace.context import Scope
 from xray_trace.events import Content, Part, Record, Role, StepEvent, StepType, Unfinished
 from xray_trace.ids import new_id
 from xray_trace.recorder.core import RecorderCore
+from xray_trace.recorder.events import clean_name
 from xray_trace.recorder.failure import describe_error
 from xray_trace.recorder.metadata import Metadata
 from xray_trace.recorder.options import StepOptions
@@ -50,6 +51,11 @@ class Step(Scope, eq=False):
         return f"<xray_trace.Step {self.name!r} {self.step_id}>"
 
     @property
+    def is_recorded(self) -> bool:
+        """Tell whether anything of it is recorded: false where the SDK is off, or its trace was not sampled."""
+        return self.core is not None
+
+    @property
     def has_ended(self) -> bool:
         """Tell whether the step was ended."""
         return self._ended
@@ -79,6 +85,12 @@ class Step(Scope, eq=False):
     def annotate(self, /, **metadata: object) -> None:
         """Add to the step's metadata."""
         self.add_metadata(metadata)
+
+    def rename(self, name: str) -> None:
+        """Give the step another name, which is known only now."""
+        if self.core is not None:
+            with self.core.guard.around("renaming a step"):
+                self.name = clean_name(name)
 
     # -- what the decorators do -------------------------------------------------------------------------
 

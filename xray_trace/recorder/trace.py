@@ -49,10 +49,23 @@ class Trace(Scope, eq=False):
     """What it is known under while it is open; None for a trace that a step made for itself."""
     around: Scope | None = None
     """What was current when its block began."""
+    last_number: int = 0
+    """The last number that a step was given; of two threads' steps that begin at once it may be either's."""
+    caller_step_id: str | None = None
+    """The step of another process that called, and that steps here lie below."""
+    is_continued: bool = False
+    """Whether another process is the one to say how it ended."""
+    is_handed_over: bool = False
+    """Whether whoever continues it ends it."""
 
     def __repr__(self) -> str:
         """Show the id."""
         return f"<xray_trace.Trace {self.trace_id}>"
+
+    @property
+    def is_recorded(self) -> bool:
+        """Tell whether anything of it is recorded: false where the SDK is off, or the trace was not sampled."""
+        return self.core is not None
 
     @property
     def has_ended(self) -> bool:
@@ -76,7 +89,9 @@ class Trace(Scope, eq=False):
         self._end("failure", metadata)
 
     def end(self, error: BaseException | None) -> None:
-        """End the trace as its block or function ended."""
+        """End the trace as its block or function ended; one that another process ends is left open."""
+        if self.is_continued:
+            return
         if error is None:
             self._end("success", {})
         elif not self._ended and self.core is not None:
@@ -205,14 +220,14 @@ class Trace(Scope, eq=False):
         parent_id: str | None = None,
     ) -> StepEvent:
         if number is None and name is not None:
-            number = self.next_number()
+            number = self.last_number = self.next_number()
         return StepEvent(
             kind,
             step_id,
             None if name is None else clean_name(name),
             number,
             core.wall_seconds(),
-            parent_id=parent_id,
+            parent_id=parent_id or self.caller_step_id,
             metadata=core.encode_metadata(metadata),
         )
 
@@ -224,10 +239,11 @@ def _reference(entry: ArtifactReference) -> dict[str, object]:
     return reference
 
 
-def new_trace(core: RecorderCore | None, trace_id: str, name: str | None) -> Trace:
-    """Make a trace that begins now."""
-    next_number = itertools.count(1).__next__  # one step of the interpreter, so no two threads get the same number
-    return Trace(core, trace_id, name, next_number, core.wall_seconds() if core else 0.0)
+def new_trace(core: RecorderCore | None, trace_id: str, name: str | None, last_number: int = 0) -> Trace:
+    """Make a trace that begins now, with steps numbered after the last."""
+    # one step of the interpreter, so no two threads get the same number
+    next_number = itertools.count(last_number + 1).__next__
+    return Trace(core, trace_id, name, next_number, core.wall_seconds() if core else 0.0, last_number=last_number)
 
 
 NO_TRACE = new_trace(None, "", None)

@@ -1,0 +1,82 @@
+"""What integrations are built of: steps that begin and end in different calls, with a parent that is said.
+
+A framework that calls back ("this began", "that ended") has no block for a `with`. All this is guarded: nothing of it
+raises, and where tracing is off it does nothing.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
+from xray_trace.context import Scope, current_scope, get_scope, look_inside, set_scope
+from xray_trace.default import get_recorder, get_tracer
+from xray_trace.guard import Guard
+from xray_trace.propagation import continue_trace, inject_scope
+from xray_trace.recorder.events import clean_name
+from xray_trace.recorder.options import StepOptions
+from xray_trace.recorder.step import NO_STEP, Step
+from xray_trace.recorder.trace import NO_TRACE, Trace
+
+__all__ = [
+    "NO_STEP",
+    "Scope",
+    "begin_handed_over",
+    "begin_step",
+    "continued",
+    "current_scope",
+    "get_scope",
+    "guarded",
+    "inject_scope",
+    "look_inside",
+    "set_scope",
+]
+
+_OPTIONS = StepOptions()
+_UNCOUNTED = Guard(lambda: None, lambda line: None)
+"""The guard where tracing is off."""
+
+
+def begin_step(
+    name: str,
+    *,
+    parent: Scope | None = None,
+    step_id: str | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> Step:
+    """Begin a step that the caller ends with `Step.end`; it does not become the current one.
+
+    It lies below `parent`, a step or a trace; without one where any step would lie that begins now. `step_id` is for
+    two processes that tell of the same step; whichever tells of its end first is believed.
+    """
+    recorder = get_recorder()
+    if recorder is None:
+        return NO_STEP
+    with recorder.core.guard.around("starting a step"):
+        step = recorder.start_step(clean_name(name), _OPTIONS, Step, parent, step_id)
+        if metadata:
+            step.add_metadata(metadata)
+        return step
+    return NO_STEP
+
+
+def continued(headers: object, *, name: str | None = None) -> Trace:
+    """Return the trace that came in the headers, to be a parent or the current scope; see `continue_trace`.
+
+    Whoever asked for it calls its `end`, which does nothing where the caller will end it.
+    """
+    return continue_trace(headers, name=name).begin()
+
+
+def begin_handed_over(name: str, trace_id: str | None = None) -> Trace:
+    """Begin a trace that whoever continues it ends, each in turn: of several ends the latest counts."""
+    trace = get_tracer().create_trace(name=name, trace_id=trace_id)
+    trace.is_handed_over = trace.is_continued = trace is not NO_TRACE
+    return trace
+
+
+def guarded(doing: str) -> AbstractContextManager[object, bool]:
+    """Swallow what an integration's own code raises, and count it; what a signal handler raised goes on.
+
+    Around an integration's own work alone, never around the user's.
+    """
+    recorder = get_recorder()
+    return (_UNCOUNTED if recorder is None else recorder.core.guard).around(doing)

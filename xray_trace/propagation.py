@@ -1,0 +1,110 @@
+"""`inject` and `continue_trace`: one trace over several processes."""
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TypeVar
+
+from xray_trace.context import Scope, current_scope
+from xray_trace.decorators.blocks import Blocks
+from xray_trace.default import get_recorder
+from xray_trace.headers import Caller, Span, read_headers, write_headers
+from xray_trace.recorder.recorder import Recorder
+from xray_trace.recorder.spans import current_span
+from xray_trace.recorder.step import Step
+from xray_trace.recorder.trace import NO_TRACE, Trace
+
+__all__ = ["ContinuedTrace", "continue_trace", "inject", "inject_scope"]
+
+H = TypeVar("H", bound=MutableMapping[str, Any])
+
+
+def inject(headers: H) -> H:
+    """Write the current trace and step into the headers of a call to another service; returns the headers.
+
+    Writes `xray-context` and W3C's `traceparent`; that of OpenTelemetry's current span where the program has one.
+    Outside any trace nothing is written. Never raises; headers that cannot be written are left as they are.
+    """
+    return inject_scope(headers, current_scope())
+
+
+def inject_scope(headers: H, scope: Scope | None) -> H:
+    """Write this trace or step into the headers, whatever is current."""
+    recorder = get_recorder()
+    caller = _caller_of(scope)
+    if recorder is not None and caller is not None:
+        with recorder.core.guard.around("writing a trace's headers"):
+            write_headers(headers, caller, current_span())
+    return headers
+
+
+def _caller_of(scope: Scope | None) -> Caller | None:
+    if isinstance(scope, Step):
+        return _caller_in(scope.trace, scope.step_id)
+    return _caller_in(scope, scope.caller_step_id) if isinstance(scope, Trace) else None
+
+
+def _caller_in(trace: Trace, step_id: str | None) -> Caller | None:
+    if not trace.trace_id:  # it stands in where nothing is recorded
+        return None
+    return Caller(trace.trace_id, step_id, trace.last_number, trace.core is not None, trace.is_handed_over)
+
+
+class ContinuedTrace(Blocks[Trace]):
+    """What `continue_trace(…)` returns: the block of a `with` goes on with the caller's trace."""
+
+    def __init__(
+        self, caller: Caller | None, span: Span | None, name: str | None, metadata: Mapping[str, object] | None
+    ) -> None:
+        super().__init__()
+        self._caller = caller
+        self._span = span
+        self._name = name
+        self._metadata = metadata
+
+    def __repr__(self) -> str:
+        """Show the trace that came."""
+        came = self._caller or self._span
+        return f"<xray_trace.continue_trace {came.trace_id if came else 'nothing came'}>"
+
+    def begin(self) -> Trace:
+        """Begin what the block would; the caller ends it."""
+        return self._open() or NO_TRACE
+
+    def _open(self) -> Trace | None:
+        recorder = get_recorder()
+        if recorder is None:
+            return None
+        with recorder.core.guard.around("continuing a trace"):
+            return recorder.continue_trace(self._caller, self._span, self._name, self._metadata)
+        return None
+
+    def _nothing(self) -> Trace:
+        return NO_TRACE
+
+
+def continue_trace(
+    headers: object, *, name: str | None = None, metadata: Mapping[str, object] | None = None
+) -> ContinuedTrace:
+    """Go on, in a `with` or `async with` block, with the trace that a caller put into the headers by `inject`.
+
+    Steps in the block lie below the caller's step and are numbered on from it; the trace ends where it began. Where
+    only W3C's `traceparent` came, the block is a trace of its own whose id ends in the caller's trace id, as a UUID:
+    whoever continues that same id is in the same trace. Where nothing came, or nothing that makes sense, it is a trace
+    like any other. `headers` is a mapping, or pairs of names and values, as text or bytes. Never raises.
+
+    Whoever may send headers may write into your traces: continue only what comes from a caller that you trust.
+    """
+    caller, span = _read(headers)
+    return ContinuedTrace(
+        caller,
+        span,
+        name if isinstance(name, str) else None,
+        metadata if isinstance(metadata, Mapping) else None,
+    )
+
+
+def _read(headers: object) -> tuple[Caller | None, Span | None]:
+    recorder: Recorder | None = get_recorder()
+    if recorder is not None:
+        with recorder.core.guard.around("reading a trace's headers"):
+            return read_headers(headers)
+    return None, None
