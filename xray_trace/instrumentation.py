@@ -19,6 +19,8 @@ from xray_trace.recorder.trace import NO_TRACE, Trace
 __all__ = [
     "NO_STEP",
     "Scope",
+    "Step",
+    "Trace",
     "begin_handed_over",
     "begin_step",
     "continued",
@@ -26,6 +28,7 @@ __all__ = [
     "get_scope",
     "guarded",
     "inject_scope",
+    "is_on",
     "look_inside",
     "set_scope",
 ]
@@ -56,6 +59,11 @@ def begin_step(
             step.add_metadata(metadata)
         return step
     return NO_STEP
+
+
+def is_on() -> bool:
+    """Tell whether anything would be recorded."""
+    return get_recorder() is not None
 
 
 def continued(headers: object, *, name: str | None = None) -> Trace:

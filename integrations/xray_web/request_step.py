@@ -1,0 +1,85 @@
+"""RequestStep: a web request, from its arrival to the end of its answer."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs
+
+from xray_trace.instrumentation import Scope, Step, Trace, begin_step, continued, guarded, is_on
+
+__all__ = ["RequestFailed", "RequestStep"]
+
+
+class RequestFailed(Exception):
+    """The request was answered with a status of 500 or above; recorded, never raised."""
+
+
+class RequestStep:
+    """A step in the caller's trace, or in a trace of its own. No method raises."""
+
+    def __init__(self, trace: Trace, step: Step, method: str) -> None:
+        self._trace = trace
+        self._step = step
+        self._method = method
+        self._status: int | None = None
+        self._route: str | None = None
+        self._ended = False
+
+    @classmethod
+    def begin(
+        cls, method: str, path: str, query: str | None, headers: object, about: Mapping[str, object]
+    ) -> "RequestStep | None":
+        """Begin a request; None where tracing is off. `headers` are those whose trace is continued, if any came."""
+        if not is_on():
+            return None
+        with guarded("beginning a request"):
+            trace = continued(headers, name=f"{method} {path}")
+            step = begin_step(method, parent=trace, metadata=about)
+            step.input(path, "path")
+            if query:
+                step.input(_plain(query), "query")
+            return cls(trace, step, method)
+        return None
+
+    @property
+    def scope(self) -> Scope:
+        """What is current while the application works on the request."""
+        return self._step
+
+    def note_answer(self, status: int, route: str | None) -> None:
+        """Keep the answer's status, which comes before its body, and the pattern that the path matched."""
+        self._status = status
+        self._route = route
+
+    def end(self, error: BaseException | None) -> None:
+        """Record the request. Only the first call counts."""
+        if self._ended:
+            return
+        self._ended = True
+        with guarded("ending a request"):
+            if self._route:
+                self._step.rename(f"{self._method} {self._route}")
+            self._step.annotate(http=self._about())
+            failure = error if error is not None else _failure(self._status)
+            self._step.end(failure)
+            self._trace.end(failure)
+
+    def _about(self) -> dict[str, Any]:
+        """Name things as OpenTelemetry's semantic conventions for HTTP do."""
+        about: dict[str, Any] = {"request": {"method": self._method}}
+        if self._status is not None:
+            about["response"] = {"status_code": self._status}
+        if self._route:
+            about["route"] = self._route
+        return about
+
+
+def _plain(query: str) -> dict[str, Any]:
+    """Return the query by names, so that what is under a secret one is masked."""
+    return {name: found[0] if len(found) == 1 else found for name, found in parse_qs(query, True).items()}
+
+
+def _failure(status: int | None) -> RequestFailed | None:
+    if status is None or status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return None
+    return RequestFailed(f"the request was answered with {status}")
