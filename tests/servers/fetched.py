@@ -6,6 +6,7 @@
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from tests.servers.process import ServerFailed
 
-__all__ = ["jars", "minio_program"]
+__all__ = ["jars", "minio_program", "redis_program"]
 
 HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".servers"
@@ -43,6 +44,38 @@ def minio_program() -> Path:
     return _fetched(MINIO.rpartition("/")[2].replace("@", "-"), fetch) / "minio"
 
 
+def redis_program() -> tuple[Path, dict[str, str]]:
+    """Return the Redis server of Debian's packages, and the variables that it needs. Raises `ServerFailed`."""
+    place = _fetched("redis", _fetch_redis)
+    libraries = sorted({str(library.parent) for library in place.rglob("*.so*")})
+    return place / "usr" / "bin" / "redis-server", {"LD_LIBRARY_PATH": ":".join(libraries)}
+
+
+def _fetch_redis(folder: Path) -> None:
+    """Unpack the server and its libraries; apt keeps its lists here, so nobody need be root."""
+    lists = folder / "apt"
+    for needed in ("state/lists/partial", "cache/archives/partial"):
+        (lists / needed).mkdir(parents=True)
+    own = [f"Dir::State={lists}/state", f"Dir::Cache={lists}/cache", "APT::Sandbox::User="]
+    options = [argument for option in own for argument in ("-o", option)]
+    _run(["apt-get", *options, "--quiet", "update"])
+    direct = _libraries(["apt-cache", *options, "depends", "redis-tools"])
+    every = _libraries(["apt-cache", *options, "depends", "--recurse", *_STRICTLY, *direct])
+    _run(["apt-get", *options, "--quiet", "download", "redis-server", "redis-tools", *every], lists)
+    for package in sorted(lists.glob("*.deb")):
+        _run(["dpkg", "-x", str(package), str(folder)])
+    shutil.rmtree(lists)
+
+
+_STRICTLY = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
+
+
+def _libraries(command: list[str]) -> list[str]:
+    """Return what apt lists as depended upon; without the C library, which is the system's."""
+    found = set(re.findall(r"^(?:  Depends: )?(lib[^\s:]+)$", _run(command), re.MULTILINE))
+    return sorted(name for name in found if not name.startswith("libc6"))
+
+
 def _fetched(name: str, fetch: Callable[[Path], None]) -> Path:
     """Return the folder of this name, made whole or not at all."""
     place = CACHE / name
@@ -65,10 +98,11 @@ def _locked() -> Iterator[None]:
         yield
 
 
-def _run(command: list[str], **variables: str) -> None:
+def _run(command: list[str], folder: Path | None = None, **variables: str) -> str:
     try:
         done = subprocess.run(
             command,
+            cwd=folder,
             env={**os.environ, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -79,8 +113,9 @@ def _run(command: list[str], **variables: str) -> None:
         raise ServerFailed(f"`{command[0]}` is not installed, and the real servers are fetched with it.") from None
     if done.returncode:
         raise ServerFailed(f"`{' '.join(command)}` failed with status {done.returncode}:\n{done.stdout}")
+    return done.stdout
 
 
 if __name__ == "__main__":
-    for place in (jars("kafka"), jars("mongodb"), minio_program()):
+    for place in (jars("kafka"), jars("mongodb"), minio_program(), redis_program()[0]):
         print(place)

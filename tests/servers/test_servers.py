@@ -11,13 +11,16 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import MongoClient
+from redis import from_url as redis_client
 
 from tests.servers.apache_kafka import ApacheKafka
 from tests.servers.calfkit_kafka import CalfkitKafka
+from tests.servers.fetched import CACHE
 from tests.servers.java_mongo import JavaMongo
 from tests.servers.minio import Minio
 from tests.servers.moto_s3 import MotoS3
 from tests.servers.process import HOST, ServerFailed, ServerProcess
+from tests.servers.redis import Redis
 from tests.servers.secantus import Secantus
 
 LONG_SECONDS = 30.0
@@ -27,7 +30,7 @@ def live(server: type[ServerProcess]) -> object:
     return pytest.param(server, marks=pytest.mark.live)
 
 
-EVERY = [CalfkitKafka, Secantus, MotoS3, live(ApacheKafka), live(JavaMongo), live(Minio)]
+EVERY = [CalfkitKafka, Secantus, MotoS3, Redis, live(ApacheKafka), live(JavaMongo), live(Minio)]
 
 
 def connected(url: str) -> MongoClient[dict[str, object]]:
@@ -128,6 +131,33 @@ def test_an_object_that_minio_acknowledged_outlives_a_kill(tmp_path: Path) -> No
         minio.start()
         assert client.get_object(Bucket="blobs", Key="key")["Body"].read() == b"bytes"
         client.close()
+
+
+@pytest.fixture(params=["installed", "fetched"])
+def redis_origin(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "fetched":
+        others = [at for folder in os.environ["PATH"].split(":") for at in Path(folder).glob("[!r]*")]
+        for program in reversed(others):  # of two by one name, the first in PATH
+            (tmp_path / program.name).unlink(missing_ok=True)
+            (tmp_path / program.name).symlink_to(program)
+        monkeypatch.setenv("PATH", str(tmp_path))
+    return str(request.param)
+
+
+def test_a_value_that_was_set_in_redis_comes_back(redis_origin: str) -> None:
+    with Redis() as redis, redis_client(redis.url) as client:
+        assert (CACHE in Path(os.readlink(f"/proc/{redis.pid}/exe")).parents) is (redis_origin == "fetched")
+        client.set("city", "Lima")
+        assert client.get("city") == b"Lima"
+
+
+def test_where_redis_can_be_neither_found_nor_fetched_the_error_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("tests.servers.fetched.CACHE", tmp_path / "cache")
+    with pytest.raises(ServerFailed, match="`apt-get` is not installed"), Redis():
+        pytest.fail("it started")
 
 
 @pytest.mark.parametrize("server", EVERY)
