@@ -152,7 +152,7 @@ def test_the_body_of_a_chord_names_the_group_that_it_waited_for(place: Place) ->
 def test_links_and_errbacks_lie_below_the_run_that_called_them(place: Place) -> None:
     with xray.trace("request") as began:
         result = pipeline.add.apply_async((1, 1), link=pipeline.add.s(5))
-        failing = pipeline.fail.apply_async(("no luck",), link_error=pipeline.note_failure.si())
+        failing = pipeline.fail.apply_async(("no luck",), link_error=pipeline.note_failure.s())
         assert result.get(GET_SECONDS) == 2
         with pytest.raises(ValueError, match="no luck"):
             failing.get(GET_SECONDS)
@@ -205,9 +205,9 @@ def test_the_users_headers_arrive_as_they_are_and_do_not_grow_over_retries(
     theirs = headers.get("headers", headers)
     assert first.items() >= theirs.items()
     assert last.items() >= theirs.items()
-    assert set(first) == set(last)
-    assert set(first) - set(theirs) - {"xray-step"} == {"traceparent", "xray-context"}
-    assert len(str(last)) < len(str(first)) + 20
+    for seen in (first, last):
+        assert set(seen) - set(theirs) - {"xray-step"} == {"traceparent", "xray-context"}
+    assert len(last["xray-context"]) <= len(first["xray-context"]) + 2
 
 
 def test_a_rejected_task_fails_the_trace_that_it_began(place: Place) -> None:
