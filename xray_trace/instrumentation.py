@@ -7,6 +7,7 @@ raises, and where tracing is off it does nothing.
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
+from xray_trace.capture.arguments import ArgumentBinder
 from xray_trace.context import Scope, current_scope, get_scope, look_inside, set_scope
 from xray_trace.default import get_recorder, get_tracer
 from xray_trace.guard import Guard
@@ -18,6 +19,7 @@ from xray_trace.recorder.trace import NO_TRACE, Trace
 
 __all__ = [
     "NO_STEP",
+    "ArgumentBinder",
     "Scope",
     "Step",
     "Trace",
@@ -75,9 +77,14 @@ def continued(headers: object, *, name: str | None = None) -> Trace:
 
 
 def begin_handed_over(name: str, trace_id: str | None = None) -> Trace:
-    """Begin a trace that whoever continues it ends, each in turn: of several ends the latest counts."""
+    """Begin a trace that whoever continues it ends, each in turn: of several ends the latest counts.
+
+    It is not ended by this process's end either.
+    """
     trace = get_tracer().create_trace(name=name, trace_id=trace_id)
     trace.is_handed_over = trace.is_continued = trace is not NO_TRACE
+    if trace.core is not None and trace.opened is not None:
+        trace.core.running.end_trace(trace.opened)
     return trace
 
 

@@ -1,0 +1,78 @@
+"""SoftLimit: has a soft time limit that strikes inside our code raised once that is left.
+
+The pool raises `SoftTimeLimitExceeded` in a signal handler, wherever the task's thread is. Inside a receiver of a
+Celery signal it would be swallowed, with half of the receiver's work done: `Signal.send` catches whatever a receiver
+raises. So the handler looks where it strikes, which costs nothing until then, and has itself called again outside.
+"""
+
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from billiard import pool
+from celery.utils.dispatch import Signal
+
+__all__ = ["SoftLimit"]
+
+_LOOK_SECONDS = 0.001
+_SEND = Signal.send.__code__
+
+
+class SoftLimit:
+    """Stands in for the pool's signal handler in a child process."""
+
+    def __init__(self) -> None:
+        self._is_put_off = False
+        self._sending = threading.Lock()
+
+    def watch(self) -> None:
+        """Take the place of the pool's own handler; in the thread that runs tasks, before each."""
+        number = pool.SIG_SOFT_TIMEOUT
+        if number is not None and signal.getsignal(number) is pool.soft_timeout_sighandler:
+            signal.signal(number, self._strike)
+
+    def unwatch(self) -> None:
+        """Give the pool its handler back."""
+        number = pool.SIG_SOFT_TIMEOUT
+        if number is not None and signal.getsignal(number) == self._strike:
+            signal.signal(number, pool.soft_timeout_sighandler)
+
+    def forget(self) -> None:
+        """Let a limit go that struck in our code after the task's own was over; the next task must not have it."""
+        if self._is_put_off:
+            with self._sending:
+                self._is_put_off = False
+
+    def _strike(self, number: int, frame: FrameType | None) -> None:
+        if not _is_in_a_receiver_of_ours(frame):
+            pool.soft_timeout_sighandler(number, frame)
+        if not self._is_put_off:
+            self._is_put_off = True
+            arguments = (number, threading.get_ident())
+            threading.Thread(target=self._strike_later, args=arguments, name="xray-soft-limit", daemon=True).start()
+
+    def _strike_later(self, number: int, thread_id: int) -> None:
+        while self._is_put_off:
+            time.sleep(_LOOK_SECONDS)
+            with self._sending:  # so that the task does not end between the look and the signal
+                self._strike_outside(number, thread_id)
+
+    def _strike_outside(self, number: int, thread_id: int) -> None:
+        if self._is_put_off and not _is_in_a_receiver_of_ours(sys._current_frames().get(thread_id)):
+            self._is_put_off = False
+            signal.pthread_kill(threading.get_ident(), number)  # taken here and now, and handled in the main thread
+
+
+def _is_in_a_receiver_of_ours(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code is _SEND and _is_ours(frame.f_locals.get("receiver")):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_ours(receiver: Any) -> bool:
+    return str(getattr(receiver, "__module__", "")).startswith("xray_celery.")

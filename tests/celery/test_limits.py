@@ -1,0 +1,82 @@
+"""Runs that are ended by force, and the soft time limit that strikes while a run is recorded."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
+
+from tests.celery import pipeline
+from tests.celery.conftest import Place
+from tests.celery.worker import CeleryProcess
+
+GET_SECONDS = 30.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def worker(place: Place) -> Iterator[CeleryProcess]:
+    with place.worker("limits", "-P", "prefork", "-c", "2") as worker:
+        yield worker
+
+
+def test_a_soft_limit_that_a_task_catches_is_a_run_that_succeeded(place: Place) -> None:
+    result = pipeline.sleep_softly.delay()
+    assert result.get(GET_SECONDS) == "reached"
+    assert place.run_of(result.id)["output"]["value"] == "reached"
+
+
+def test_a_run_over_the_hard_limit_is_told_by_the_worker_with_its_arguments(place: Place) -> None:
+    result = pipeline.sleep_too_long.delay("label")
+    with pytest.raises(TimeLimitExceeded):
+        result.get(GET_SECONDS)
+    run = place.run_of(result.id)
+    assert (run["type"], run["metadata"]["errorType"]) == ("step-error", "billiard.exceptions.TimeLimitExceeded")
+    assert run["inputs"]["label"]["value"] == "label"
+    assert run["metadata"]["celery"]["state"] == "FAILURE"
+    assert run["parentStepId"] == place.publish_of(result.id)["stepId"]
+    place.status(run["traceId"], "failure")
+
+
+@pytest.mark.parametrize("how", ["kill", "exit"])
+def test_a_run_whose_process_is_lost_is_told_by_the_worker_with_its_arguments(place: Place, how: str) -> None:
+    result = pipeline.leave.apply_async((how,), link_error=pipeline.note_failure.s())
+    with pytest.raises(WorkerLostError):
+        result.get(GET_SECONDS)
+    run = place.run_of(result.id)
+    assert (run["type"], run["metadata"]["errorType"]) == ("step-error", "billiard.exceptions.WorkerLostError")
+    assert run["inputs"]["how"]["value"] == how
+    steps = place.steps({"traceId": run["traceId"]}, 4)
+    assert {step["stepName"] for step in steps} >= {"publish tests.note_failure", "tests.note_failure"}
+
+
+def test_a_run_that_is_revoked_and_terminated_is_told_once(place: Place, tmp_path: Path) -> None:
+    result = pipeline.sleep.delay(60, str(tmp_path / "runs"))
+    assert place.wait((tmp_path / "runs").exists)
+    result.revoke(terminate=True)
+    run = place.run_of(result.id)
+    assert (run["type"], run["metadata"]["errorType"]) == ("step-error", "celery.exceptions.TaskRevokedError")
+    assert run["metadata"]["celery"]["state"] == "REVOKED"
+    assert run["inputs"]["seconds"]["value"] == 60
+    place.status(run["traceId"], "failure")
+
+
+@pytest.mark.parametrize("expires", [True, False])
+def test_a_task_that_is_revoked_before_it_runs_is_told_as_such(place: Place, expires: bool) -> None:
+    if expires:
+        result = pipeline.add.apply_async((1,), expires=-1)
+    else:
+        result = pipeline.add.apply_async((1,), countdown=2)
+        result.revoke()
+    run = place.run_of(result.id)
+    assert run["metadata"]["celery"]["state"] == "REVOKED"
+    assert run["metadata"]["error"] == ("expired" if expires else "revoked")
+    place.status(run["traceId"], "failure")
+
+
+def test_a_task_that_outlives_its_worker_has_a_step_for_both_runs(place: Place, tmp_path: Path) -> None:
+    result = pipeline.outlives_its_worker.delay(str(tmp_path), 2.5)
+    assert result.get(GET_SECONDS) == "second"
+    runs = place.steps({"metadata.celery.task_id": result.id, "metadata.messaging.operation.type": "process"}, 2)
+    lost, second = sorted(runs, key=lambda run: str(run["type"]), reverse=True)
+    assert lost["metadata"]["errorType"] == "ProcessEnded"
+    assert second["metadata"]["celery"].items() >= {"state": "SUCCESS", "redelivered": True}.items()
