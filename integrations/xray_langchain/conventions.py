@@ -37,8 +37,9 @@ _TRACED = {
 """What LangChain itself has read out of the model."""
 
 
-def of_model(operation: str, parameters: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell of a call to a model."""
+def of_model(operation: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell of a call to a model, by what LangChain says of it as it begins."""
+    parameters, metadata = said.get("invocation_params") or {}, said.get("metadata") or {}
     told: dict[str, Any] = {"operation": {"name": operation}}
     provider = metadata.get("ls_provider")
     if provider:
@@ -59,8 +60,10 @@ def of_tool(name: str, call_id: object) -> dict[str, Any]:
     return {"operation": {"name": "execute_tool"}, "tool": tool}
 
 
-def of_chain(name: str, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+def of_chain(name: str, metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Tell of a chain where it is an agent or a graph; None where it is a chain like any other."""
+    if not metadata:
+        return None
     if metadata.get("lc_agent_name") == name:
         return {"operation": {"name": "invoke_agent"}, "agent": {"name": name}}
     if metadata.get("ls_integration") == "langgraph" and "langgraph_node" not in metadata:

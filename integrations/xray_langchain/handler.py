@@ -1,6 +1,5 @@
 """XRayCallbackHandler: what LangChain calls back, each run told as a step."""
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -12,10 +11,12 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
 
 from xray_langchain.conventions import of_chain, of_model, of_tool
+from xray_langchain.described import Told, describe, name_of
+from xray_langchain.graphs import hear_of_graphs
 from xray_langchain.open_runs import OPEN_RUNS
-from xray_langchain.run import Metadata, Run
-from xray_langchain.values import is_to_come, take_answer, take_calls, take_inputs
-from xray_trace.instrumentation import begin_step, guarded, look_inside
+from xray_langchain.run import Run
+from xray_langchain.values import is_to_come, take_answer, take_inputs, take_late_inputs, take_output, tell_action
+from xray_trace.instrumentation import guarded, look_inside, swallow
 
 __all__ = ["XRayCallbackHandler"]
 
@@ -23,22 +24,23 @@ MOST_EVENTS = 100
 """So many custom events of a run are kept with their data, which stays in memory until the run ends."""
 
 _HIDDEN = "langsmith:hidden"
-_NO_METADATA: Mapping[str, Any] = {}
-
-_Told = dict[str, Any]
-"""What LangChain says beside the values: `parent_run_id`, `tags`, `metadata`, `name` and more."""
+_TOKENS, _EVENTS = object(), object()
+"""How a streamed answer is told of: a model may do both, and each chunk counts once."""
+_MODELS = {"chat_model": ("chat", "messages"), "llm": ("text_completion", "prompt")}
+"""Of each kind of model the conventions' name of what it does, and the key of what it is asked."""
 
 
 class XRayCallbackHandler(BaseCallbackHandler):
     """Records each run as a step: pass it in `config={"callbacks": [XRayCallbackHandler()]}`, or call `install`.
 
     `capture_inputs` and `capture_outputs` say whether values are recorded. Runs whose name or kind (`chain`, `prompt`,
-    `parser`, `llm`, `chat_model`, `tool`, `retriever`) is in `ignore` are left out; what they call lies below the run
-    around them. Handlers may be copied and shared by threads and tasks; of several in one run the first counts.
+    `parser`, `llm`, `chat_model`, `tool`, `retriever`, `agent_action`) is in `ignore` are left out; what they call lies
+    below the run around them. Handlers may be copied and shared by threads and tasks; of several in one run the first
+    counts.
     """
 
     run_inline = True  # in an executor the callbacks would come late, out of order and in a copied context
-    raise_error = True  # ours are swallowed by our guard; what a signal handler of the program's raises must reach it
+    raise_error = True  # our own errors end in the guard; what a signal handler of the program's raised must reach it
 
     def __init__(
         self, *, capture_inputs: bool = True, capture_outputs: bool = True, ignore: Iterable[str] = ()
@@ -49,59 +51,75 @@ class XRayCallbackHandler(BaseCallbackHandler):
         look_inside(OPEN_RUNS.inner)
 
     # -- a run begins -----------------------------------------------------------------------------------
+    # Without the guard's `with`, which takes as long as half of the rest: most of what this costs is paid here.
 
     def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: UUID, **told: Any) -> None:
         """Begin a chain's step, or that of a prompt, a parser or a graph."""
-
-        def fill(run: Run, name: str) -> _Told | None:
-            run.has_late_inputs = is_to_come(inputs)
-            if not run.has_late_inputs:
-                take_inputs(run, inputs)
-            return of_chain(name, told.get("metadata") or _NO_METADATA)
-
-        if told.get("parent_run_id") is None:
-            _hear_of_graphs()
-        self._begin(told.get("run_type") or "chain", serialized, run_id, told, fill)
+        try:
+            if told.get("parent_run_id") is None:
+                hear_of_graphs(XRayCallbackHandler)
+            kind = told.get("run_type") or "chain"
+            run = self._begin(kind, serialized, run_id, told)
+            if run is not None:
+                run.tell(describe(kind, run, told, of_chain(run.name, told.get("metadata"))))
+                if type(inputs) is not dict:
+                    run.input(inputs, "input")
+                elif is_to_come(inputs):
+                    run.has_late_inputs = True
+                else:
+                    take_inputs(run, inputs)
+        except BaseException as error:  # noqa: BLE001 - what is not our own goes on from there
+            _give_up(run_id, error)
 
     def on_chat_model_start(
         self, serialized: Any, messages: list[list[BaseMessage]], *, run_id: UUID, **told: Any
     ) -> None:
         """Begin a chat model's step."""
-
-        def fill(run: Run, name: str) -> _Told:
-            take_calls(run, messages, "messages")
-            return of_model("chat", told.get("invocation_params") or {}, told.get("metadata") or _NO_METADATA)
-
-        self._begin("chat_model", serialized, run_id, told, fill)
+        self._begin_model("chat_model", serialized, messages, run_id, told)
 
     def on_llm_start(self, serialized: Any, prompts: list[str], *, run_id: UUID, **told: Any) -> None:
         """Begin the step of a model that completes text."""
-
-        def fill(run: Run, name: str) -> _Told:
-            take_calls(run, prompts, "prompt")
-            return of_model(
-                "text_completion", told.get("invocation_params") or {}, told.get("metadata") or _NO_METADATA
-            )
-
-        self._begin("llm", serialized, run_id, told, fill)
+        self._begin_model("llm", serialized, prompts, run_id, told)
 
     def on_tool_start(self, serialized: Any, input_str: str, *, run_id: UUID, **told: Any) -> None:
         """Begin a tool's step."""
-
-        def fill(run: Run, name: str) -> _Told:
-            take_inputs(run, told.get("inputs") or input_str)
-            return of_tool(name, told.get("tool_call_id"))
-
-        self._begin("tool", serialized, run_id, told, fill)
+        try:
+            run = self._begin("tool", serialized, run_id, told)
+            if run is not None:
+                run.tell(describe("tool", run, told, of_tool(run.name, told.get("tool_call_id"))))
+                take_inputs(run, told.get("inputs") or input_str)
+        except BaseException as error:  # noqa: BLE001 - what is not our own goes on from there
+            _give_up(run_id, error)
 
     def on_retriever_start(self, serialized: Any, query: str, *, run_id: UUID, **told: Any) -> None:
         """Begin a retriever's step."""
+        try:
+            run = self._begin("retriever", serialized, run_id, told)
+            if run is not None:
+                run.tell(describe("retriever", run, told, {"operation": {"name": "retrieval"}}))
+                run.input(query, "query")
+        except BaseException as error:  # noqa: BLE001 - what is not our own goes on from there
+            _give_up(run_id, error)
 
-        def fill(run: Run, name: str) -> _Told:
-            run.input(query, "query")
-            return {"operation": {"name": "retrieval"}}
+    def _begin_model(self, kind: str, serialized: Any, asked: Sequence[object], run_id: UUID, told: Told) -> None:
+        try:
+            run = self._begin(kind, serialized, run_id, told)
+            if run is not None:
+                operation, key = _MODELS[kind]
+                run.tell(describe(kind, run, told, of_model(operation, told)))
+                run.input(asked[0] if len(asked) == 1 else asked, key)  # LangChain makes a run of each
+        except BaseException as error:  # noqa: BLE001 - what is not our own goes on from there
+            _give_up(run_id, error)
 
-        self._begin("retriever", serialized, run_id, told, fill)
+    def _begin(self, kind: str, serialized: Any, run_id: UUID, told: Told) -> Run | None:
+        """Begin a run; None where there is nothing to tell of it."""
+        name, tags = name_of(kind, serialized, told), told.get("tags")
+        is_hidden = bool(tags and _HIDDEN in tags) or kind in self._ignored or name in self._ignored
+        run = OPEN_RUNS.begin(run_id, told.get("parent_run_id"), name, is_hidden)
+        if run is None or is_hidden:
+            return None
+        run.captures_inputs, run.captures_outputs = self._captures_inputs, self._captures_outputs
+        return run
 
     # -- what it tells on the way -----------------------------------------------------------------------
 
@@ -109,14 +127,14 @@ class XRayCallbackHandler(BaseCallbackHandler):
         """Count a chunk of a streamed answer, be it text or a list of content blocks."""
         with guarded("counting a chunk"):
             run = self._run(run_id, "chunk")
-            if run is not None:
+            if run is not None and run.is_told_by(_TOKENS, "chunks"):
                 run.count_chunk()
 
     def on_stream_event(self, event: Mapping[str, Any], *, run_id: UUID, **told: Any) -> None:
         """Count a chunk of an answer that is streamed as events."""
         with guarded("counting a chunk"):
             run = self._run(run_id, "chunk") if event.get("event") == "content-block-delta" else None
-            if run is not None:
+            if run is not None and run.is_told_by(_EVENTS, "chunks"):
                 run.count_chunk()
 
     def on_retry(self, retry_state: object, *, run_id: UUID, **told: Any) -> None:
@@ -137,14 +155,14 @@ class XRayCallbackHandler(BaseCallbackHandler):
         """Tell of what an agent decided to do, by a step below the agent's."""
         with guarded("telling of an agent's action"):
             run = self._run(run_id, "action")
-            if run is not None and "agent" not in self._ignored:
-                _tell_action(run, action)
+            if run is not None and "agent_action" not in self._ignored:
+                tell_action(run, action)
 
     def on_agent_finish(self, finish: AgentFinish, *, run_id: UUID, **told: Any) -> None:
         """Attach an agent's last word to its step."""
         with guarded("telling of an agent's end"):
             run = self._run(run_id, "finish")
-            if run is not None and "agent" not in self._ignored:
+            if run is not None:
                 run.artifact(finish.return_values, "finish")
 
     def on_interrupt(self, event: Any) -> None:
@@ -162,116 +180,65 @@ class XRayCallbackHandler(BaseCallbackHandler):
             if run is not None:
                 run.say("langchain", resumed_from=event.checkpoint_id)
 
-    # -- a run ends -------------------------------------------------------------------------------------
-
-    def on_chain_end(self, outputs: Any, *, run_id: UUID, **told: Any) -> None:
-        """End the step that began as a chain's."""
-        _end(run_id, None, lambda run: _take_chain(run, outputs, told))
-
-    def on_chain_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
-        """End the step that began as a chain's."""
-        _end(run_id, error, lambda run: _take_late_inputs(run, told))
-
-    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **told: Any) -> None:
-        """End a model's step."""
-        _end(run_id, None, lambda run: take_answer(run, response))
-
-    def on_llm_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
-        """End a model's step, with what had come of the answer."""
-        _end(run_id, error, lambda run: take_answer(run, told.get("response")))
-
-    def on_tool_end(self, output: Any, *, run_id: UUID, **told: Any) -> None:
-        """End a tool's step."""
-        _end(run_id, None, lambda run: run.output(output))
-
-    def on_tool_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
-        """End a tool's step."""
-        _end(run_id, error)
-
-    def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **told: Any) -> None:
-        """End a retriever's step."""
-        _end(run_id, None, lambda run: run.output(documents))
-
-    def on_retriever_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
-        """End a retriever's step."""
-        _end(run_id, error)
-
-    # -- how ----------------------------------------------------------------------------------------------
-
-    def _begin(
-        self, kind: str, serialized: Any, run_id: UUID, told: _Told, fill: Callable[[Run, str], _Told | None]
-    ) -> None:
-        try:
-            with guarded("beginning a run"):
-                name = _name(kind, serialized, told)
-                is_hidden = _HIDDEN in (told.get("tags") or ()) or not self._ignored.isdisjoint((kind, name))
-                run = OPEN_RUNS.begin(run_id, told.get("parent_run_id"), name, is_hidden=is_hidden)
-                if run is not None and not is_hidden:
-                    run.captures_inputs, run.captures_outputs = self._captures_inputs, self._captures_outputs
-                    run.tell(_metadata(kind, run, told, fill(run, name)))
-        except BaseException as error:  # a signal handler's: LangChain will say no end of what did not begin
-            _end(run_id, error)
-            raise
-
-    def _run(self, run_id: UUID, kind: str) -> Run | None:
+    def _run(self, run_id: UUID | None, kind: str) -> Run | None:
         """Return the run if this handler is the one to tell of this kind of thing in it."""
         run = OPEN_RUNS.get(run_id)
         return None if run is None or run.is_hidden or not run.is_told_by(self, kind) else run
 
+    # -- a run ends -------------------------------------------------------------------------------------
 
-def _end(run_id: UUID, error: BaseException | None, take: Callable[[Run], object] = id) -> None:
-    with guarded("ending a run"):
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **told: Any) -> None:
+        """End the step that began as a chain's."""
+        _end(run_id, None, take_output, outputs, told)
+
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
+        """End the step that began as a chain's."""
+        _end(run_id, error, take_late_inputs, told)
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **told: Any) -> None:
+        """End a model's step."""
+        _end(run_id, None, take_answer, response)
+
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
+        """End a model's step, with what had come of the answer."""
+        _end(run_id, error, take_answer, told.get("response"))
+
+    def on_tool_end(self, output: Any, *, run_id: UUID, **told: Any) -> None:
+        """End a tool's step."""
+        _end(run_id, None, Run.output, output)
+
+    def on_tool_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
+        """End a tool's step."""
+        _end(run_id, error, None)
+
+    def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **told: Any) -> None:
+        """End a retriever's step."""
+        _end(run_id, None, Run.output, documents)
+
+    def on_retriever_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
+        """End a retriever's step."""
+        _end(run_id, error, None)
+
+
+def _end(run_id: UUID, error: BaseException | None, take: Callable[..., object] | None, *taken: object) -> None:
+    run = OPEN_RUNS.get(run_id)
+    if run is None:
+        return
+    try:
+        if take is not None:
+            take(run, *taken)
+    except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
+        swallow(fault, "taking what came out of a run")
+    finally:
+        OPEN_RUNS.end(run, error)
+
+
+def _give_up(run_id: UUID, error: BaseException) -> None:
+    """Count an error of our own; what a signal handler raised goes on, and LangChain will say no end of the run."""
+    try:
+        swallow(error, "beginning a run")
+    except BaseException:
         run = OPEN_RUNS.get(run_id)
         if run is not None:
-            try:
-                take(run)
-            finally:
-                OPEN_RUNS.end(run, error)
-
-
-def _metadata(kind: str, run: Run, told: _Told, gen_ai: _Told | None) -> Metadata:
-    langchain: _Told = {"run_id": str(run.run_id), "run_type": kind}
-    parent_run_id = told.get("parent_run_id")
-    if parent_run_id is not None and not run.is_below:
-        langchain["parent_run_id"] = str(parent_run_id)
-    tags, metadata = told.get("tags"), told.get("metadata")
-    if tags:
-        langchain["tags"] = tags
-    if metadata:
-        own = {key: value for key, value in metadata.items() if key != "lc_versions" and not key.startswith("ls_")}
-        if own:
-            langchain["metadata"] = own
-    return {"langchain": langchain} if gen_ai is None else {"langchain": langchain, "gen_ai": gen_ai}
-
-
-def _name(kind: str, serialized: Any, told: _Told) -> str:
-    name = told.get("name")
-    if name is None and serialized:
-        name = serialized.get("name") or (serialized.get("id") or (None,))[-1]
-    return kind if name is None else str(name)
-
-
-def _take_late_inputs(run: Run, told: _Told) -> None:
-    if run.has_late_inputs:
-        take_inputs(run, told.get("inputs", ""))
-
-
-def _take_chain(run: Run, outputs: object, told: _Told) -> None:
-    _take_late_inputs(run, told)
-    run.output(outputs)
-
-
-def _tell_action(run: Run, action: AgentAction) -> None:
-    step = begin_step("agent_action", parent=run.step)
-    if run.captures_inputs:
-        step.input(action.tool_input, "tool_input")
-        step.input(action.log, "log")
-    step.add_metadata({"langchain": {"run_type": "agent_action"}, "gen_ai": {"tool": {"name": action.tool}}})
-    step.end()
-
-
-def _hear_of_graphs() -> None:
-    """Become of LangGraph's kind, if the program has it: it tells of interrupts to handlers of its own class alone."""
-    graphs = sys.modules.get("langgraph.callbacks")
-    if graphs is not None and not issubclass(XRayCallbackHandler, graphs.GraphCallbackHandler):
-        XRayCallbackHandler.__bases__ = (graphs.GraphCallbackHandler,)
+            OPEN_RUNS.end(run, error)
+        raise

@@ -11,7 +11,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from xray_langchain.run import Run
 from xray_trace import Step
-from xray_trace.instrumentation import NO_STEP, Scope, begin_step, get_scope
+from xray_trace.instrumentation import NO_STEP, Scope, begin_step, get_scope, swallow
 
 __all__ = ["OPEN_RUNS", "OpenRuns"]
 
@@ -36,31 +36,36 @@ class OpenRuns:
         """Return the run if it is open."""
         return self._runs.get(run_id)
 
-    def begin(self, run_id: UUID, parent_run_id: UUID | None, name: str, *, is_hidden: bool) -> Run | None:
+    def begin(self, run_id: UUID, parent_run_id: UUID | None, name: str, is_hidden: bool) -> Run | None:
         """Begin a run; None where nothing is recorded, or another handler has begun the run already."""
-        if run_id in self._runs:
+        runs = self._runs
+        if run_id in runs:
             return None
-        above = None if parent_run_id is None else self._runs.get(parent_run_id)
+        above = None if parent_run_id is None else runs.get(parent_run_id)
         around = None if above is None else above.step
         step = around if is_hidden else begin_step(name, parent=around and inner_of(get_scope(), around))
         if step is NO_STEP:
             return None
-        run = self._runs[run_id] = Run(run_id, step, above, is_hidden=is_hidden)
+        run = runs[run_id] = Run(run_id, name, step, above, is_hidden)
+        run.is_below = around is not None
         if above is None:
+            run.below = set()
             self._add_root(run)
-        else:
+        elif run.root.below is not None:
             run.root.below.add(run)
         return run
 
     def end(self, run: Run, error: BaseException | None = None) -> None:
         """End a run, and with a root all that is left open below it."""
-        if run.root is run:
-            self._roots.pop(run.run_id, None)
-            for below in sorted(run.below, key=_number, reverse=True):
-                self.stop(below, "the end of its root")
-        run.root.below.discard(run)
-        if self._runs.pop(run.run_id, None) is not None:
-            run.end(error)
+        try:
+            if run.below is not None:
+                self._end_root(run, run.below)
+            elif run.root.below is not None:
+                run.root.below.discard(run)
+            if self._runs.pop(run.run_id, None) is not None:
+                run.end(error)
+        except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
+            swallow(fault, "ending a run")
 
     def stop(self, run: Run, reason: str) -> None:
         """End a run that nobody says the end of."""
@@ -76,6 +81,11 @@ class OpenRuns:
             return scope
         run = self._runs.get(getattr(config.get("callbacks"), "parent_run_id", None))
         return scope if run is None else inner_of(scope, run.step)
+
+    def _end_root(self, run: Run, below: set[Run]) -> None:
+        self._roots.pop(run.run_id, None)
+        for left in sorted(below, key=_number, reverse=True):
+            self.stop(left, "the end of its root")
 
     def _add_root(self, run: Run) -> None:
         self._roots[run.run_id] = run
