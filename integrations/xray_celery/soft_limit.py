@@ -5,6 +5,7 @@ Celery signal it would be swallowed, with half of the receiver's work done: `Sig
 raises. So the handler looks where it strikes, which costs nothing until then, and has itself called again outside.
 """
 
+import _thread
 import signal
 import sys
 import threading
@@ -17,7 +18,8 @@ from celery.utils.dispatch import Signal
 
 __all__ = ["SoftLimit"]
 
-_LOOK_SECONDS = 0.001
+_LOOK_SECONDS = 0.005  # twice as long, and a run that was being begun has come to the task's own code
+_ARRIVAL_SECONDS = 1.0  # a signal to a thread of the same process takes microseconds
 _SEND = Signal.send.__code__
 
 
@@ -26,6 +28,7 @@ class SoftLimit:
 
     def __init__(self) -> None:
         self._is_put_off = False
+        self._is_on_its_way = False
         self._sending = threading.Lock()
 
     def watch(self) -> None:
@@ -42,28 +45,38 @@ class SoftLimit:
 
     def forget(self) -> None:
         """Let a limit go that struck in our code after the task's own was over; the next task must not have it."""
-        if self._is_put_off:
-            with self._sending:
-                self._is_put_off = False
+        if not (self._is_put_off or self._is_on_its_way):
+            return
+        with self._sending:
+            self._is_put_off = False
+        deadline = time.monotonic() + _ARRIVAL_SECONDS
+        while self._is_on_its_way and time.monotonic() < deadline:
+            time.sleep(0)  # it arrives here, and is put off once more
+        self._is_put_off = False
 
     def _strike(self, number: int, frame: FrameType | None) -> None:
+        self._is_on_its_way = False
         if not _is_in_a_receiver_of_ours(frame):
             pool.soft_timeout_sighandler(number, frame)
         if not self._is_put_off:
             self._is_put_off = True
-            arguments = (number, threading.get_ident())
-            threading.Thread(target=self._strike_later, args=arguments, name="xray-soft-limit", daemon=True).start()
+            # not by `threading`, in whose locks it may have struck
+            _thread.start_new_thread(self._strike_later, (number, threading.get_ident()))
 
     def _strike_later(self, number: int, thread_id: int) -> None:
+        was_outside = False
         while self._is_put_off:
             time.sleep(_LOOK_SECONDS)
-            with self._sending:  # so that the task does not end between the look and the signal
+            is_outside = not _is_in_a_receiver_of_ours(sys._current_frames().get(thread_id))
+            if is_outside and was_outside:
                 self._strike_outside(number, thread_id)
+            was_outside = is_outside
 
     def _strike_outside(self, number: int, thread_id: int) -> None:
-        if self._is_put_off and not _is_in_a_receiver_of_ours(sys._current_frames().get(thread_id)):
-            self._is_put_off = False
-            signal.pthread_kill(threading.get_ident(), number)  # taken here and now, and handled in the main thread
+        with self._sending:  # so that the task does not end unnoticed between the look and the signal
+            if self._is_put_off and not _is_in_a_receiver_of_ours(sys._current_frames().get(thread_id)):
+                self._is_put_off, self._is_on_its_way = False, True
+                signal.pthread_kill(thread_id, number)  # to that thread, which may be asleep
 
 
 def _is_in_a_receiver_of_ours(frame: FrameType | None) -> bool:

@@ -78,27 +78,35 @@ class Place:
         return dict(found[0])
 
 
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """One for all modules: the app in this process keeps its connections."""
+    with Redis() as redis:
+        pipeline.app.conf.update(broker_url=redis.url, result_backend=redis.url)
+        yield redis
+        pipeline.app.close()
+
+
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A broker and a server; and this process records what it publishes."""
+def place(redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """An empty broker and a server; and this process records what it publishes."""
     folder = tmp_path_factory.mktemp("celery")
-    with Redis() as redis, Server(folder / "data") as server:
+    redis.empty()
+    with Server(folder / "data") as server:
         credentials = server.credentials
         reader = Reader(server.base_url, credentials["projectId"], credentials["email"], credentials["password"])
         variables = environment(server, folder / "spool", TEST_BROKER=redis.url)
         variables = {name: value for name, value in variables.items() if name.startswith(("XRAY_", "TEST_"))}
-        former_tracer = install(None)
+        former = install(None)
         tracer = xray.configure(
             api_key=credentials["apiKey"],
             base_url=server.base_url,
             spool_dir=str(folder / "spool"),
             batch_interval_seconds=0.05,
         )
-        pipeline.app.conf.update(broker_url=redis.url, result_backend=redis.url)
         xray_celery.install(pipeline.app, ignore=["tests.quiet"])
         yield Place(server, redis, folder, reader, variables)
         xray_celery.uninstall()
-        pipeline.app.close()
         assert tracer.shutdown(5).pending == 0
         assert tracer.stats().swallowed == 0
-        install(former_tracer or NoopTracer())
+        install(former or NoopTracer())

@@ -152,3 +152,8 @@ def leave(how: str) -> None:
 @app.task(name="tests.pid")
 def pid() -> int:
     return os.getpid()
+
+
+@app.task(name="tests.exit_softly")
+def exit_softly(status: int) -> None:
+    raise SystemExit(status)

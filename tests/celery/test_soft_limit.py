@@ -15,7 +15,7 @@ BEFORE = [
     "xray_celery.running._begin",
     "xray_celery.message_headers.continue_request",
     "xray_trace.recorder.recorder.start_step",
-    "xray_trace.recorder.artifacts.add",
+    "xray_trace.recorder.step.input",
     "xray_celery.description.attach_arguments",
 ]
 PUBLISHING = [
@@ -53,6 +53,7 @@ def test_one_that_strikes_before_the_task_begins_reaches_it(place: Place, where:
     run = place.run_of(result.id)
     assert run["inputs"]["label"]["value"] == "label"
     assert run["output"]["value"] == "reached"
+    assert run["durationMs"] < 4000
 
 
 @pytest.mark.parametrize("where", PUBLISHING)
@@ -60,7 +61,9 @@ def test_one_that_strikes_as_the_task_publishes_reaches_it(place: Place, where: 
     result = send("struck_as_it_publishes", where)
     assert result.get(GET_SECONDS) == "reached"
     run = place.run_of(result.id)
-    assert len(place.steps({"traceId": run["traceId"]}, 4)) == 4
+    assert run["durationMs"] < 4000
+    [publish] = place.steps({"traceId": run["traceId"], "stepName": "publish tests.add"}, 1)
+    assert publish["parentStepId"] == run["stepId"]
 
 
 @pytest.mark.parametrize("where", AFTER)

@@ -41,8 +41,15 @@ class Redis(ServerProcess):
 
     def answer(self) -> None:
         """Say PING. Raises `OSError` or `RuntimeError` if it does not say PONG."""
+        self._ask("PING", "PONG")
+
+    def empty(self) -> None:
+        """Make it forget everything."""
+        self._ask("FLUSHALL", "OK")
+
+    def _ask(self, command: str, expected: str) -> None:
         with socket.create_connection((HOST, self.port), ANSWER_SECONDS) as connection:
-            connection.sendall(b"PING\r\n")
-            answered = connection.recv(64)
-        if answered != b"+PONG\r\n":
-            raise RuntimeError(answered.decode(errors="replace"))
+            connection.sendall(f"{command}\r\n".encode())
+            answered = connection.recv(64).decode(errors="replace")
+        if answered != f"+{expected}\r\n":
+            raise RuntimeError(answered)
