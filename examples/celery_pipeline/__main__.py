@@ -69,8 +69,9 @@ def settings(credentials: Credentials, spool: Path, broker_url: str) -> dict[str
 
 @contextmanager
 def running(module: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[None]:
-    """Run a module as a process, and end it as its operator would."""
-    process = subprocess.Popen([sys.executable, "-m", *module], env=environment, stdin=subprocess.DEVNULL)
+    """Run a module as a process whose errors are shown, and end it as its operator would."""
+    command, nothing = [sys.executable, "-m", *module], subprocess.DEVNULL  # a worker prints a banner
+    process = subprocess.Popen(command, env=environment, stdin=nothing, stdout=nothing)
     try:
         yield
     finally:

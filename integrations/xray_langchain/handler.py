@@ -15,7 +15,15 @@ from xray_langchain.described import Told, describe, name_of
 from xray_langchain.graphs import hear_of_graphs
 from xray_langchain.open_runs import OPEN_RUNS
 from xray_langchain.run import Run
-from xray_langchain.values import is_to_come, take_answer, take_inputs, take_late_inputs, take_output, tell_action
+from xray_langchain.values import (
+    is_to_come,
+    take_answer,
+    take_inputs,
+    take_late_inputs,
+    take_output,
+    take_result,
+    tell_action,
+)
 from xray_trace.instrumentation import guarded, look_inside, swallow
 
 __all__ = ["XRayCallbackHandler"]
@@ -205,7 +213,7 @@ class XRayCallbackHandler(BaseCallbackHandler):
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **told: Any) -> None:
         """End a tool's step."""
-        _end(run_id, None, Run.output, output)
+        _end(run_id, None, take_result, output)
 
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
         """End a tool's step."""

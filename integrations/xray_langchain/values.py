@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from langchain_core.agents import AgentAction
+from langchain_core.messages import ToolMessage
 from langchain_core.outputs import LLMResult
 
 from xray_langchain.conventions import of_answer
@@ -10,7 +11,7 @@ from xray_langchain.described import Told
 from xray_langchain.run import Run
 from xray_trace.instrumentation import begin_step
 
-__all__ = ["is_to_come", "take_answer", "take_inputs", "take_late_inputs", "take_output", "tell_action"]
+__all__ = ["is_to_come", "take_answer", "take_inputs", "take_late_inputs", "take_output", "take_result", "tell_action"]
 
 MOST_KEYS = 50
 """A dictionary of more entries is data rather than arguments, and taken as one value."""
@@ -56,6 +57,18 @@ def take_answer(run: Run, response: LLMResult | None) -> None:
     said = of_answer(values[0], answers[0].generation_info or {}, response.llm_output or {})
     if said:
         run.say("gen_ai", **said)
+
+
+def take_result(run: Run, result: object) -> None:
+    """Take what a tool gave: of the message that it becomes for a model that called it, what is in it."""
+    if not isinstance(result, ToolMessage):
+        run.output(result)
+        return
+    run.output(result.content)
+    if result.artifact is not None:
+        run.artifact(result.artifact, "artifact")
+    if result.status != "success":
+        run.say("langchain", status=result.status)
 
 
 def tell_action(run: Run, action: AgentAction) -> None:

@@ -6,9 +6,9 @@ import pytest
 from xray_langchain import install, uninstall
 from xray_langchain.open_runs import OPEN_RUNS
 
-from tests.trace.conftest import pytest_configure, recorder
+from tests.recorder import recorder
 
-__all__ = ["pytest_configure", "recorder"]
+__all__ = ["recorder"]
 
 
 @pytest.fixture(autouse=True)

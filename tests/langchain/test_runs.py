@@ -146,7 +146,7 @@ def test_a_tool_has_its_arguments_and_its_result(recorder: MemoryTracer) -> None
     weather.invoke({"name": "weather", "args": {"city": "Lima", "days": 2}, "id": "c1", "type": "tool_call"})
     step = of(recorder, "weather")
     assert step.inputs == {"city": "Lima", "days": 2}
-    assert step.output["content"] == "sun over Lima"
+    assert step.output == "sun over Lima"
     assert step.metadata["gen_ai"] == {
         "operation": {"name": "execute_tool"},
         "tool": {"name": "weather", "call": {"id": "c1"}},
@@ -275,3 +275,15 @@ def test_retries_within_a_run_are_counted(recorder: MemoryTracer) -> None:
 
 def _by_number(recorder: MemoryTracer) -> list[Any]:
     return sorted(recorder.steps, key=lambda step: step.number or 0)
+
+
+def test_a_tool_that_gave_nothing_to_the_model_has_an_empty_output_and_its_own_artifact(recorder: MemoryTracer) -> None:
+    @tool(response_format="content_and_artifact")
+    def search(query: str) -> tuple[list[str], dict[str, int]]:
+        """Search."""
+        return [], {"looked_at": 7}
+
+    search.invoke({"name": "search", "args": {"query": "x"}, "id": "c1", "type": "tool_call"})
+    step = of(recorder, "search")
+    assert step.event["output"]["length"] == 0
+    assert [artifact["key"] for artifact in step.event["artifacts"]] == ["query", "return", "artifact"]

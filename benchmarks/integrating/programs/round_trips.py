@@ -21,7 +21,8 @@ WORKER = ("-A", "integrating.programs.shop_app", "worker", "--concurrency", "1",
 @contextmanager
 def worker() -> Iterator[None]:
     """Run a worker beside this process."""
-    process = subprocess.Popen([sys.executable, "-m", "celery", *WORKER], stdin=subprocess.DEVNULL)
+    command, nothing = [sys.executable, "-m", "celery", *WORKER], subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=nothing, stdout=nothing)  # it prints a banner
     try:
         yield
     finally:
