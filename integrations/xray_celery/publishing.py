@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import current_app, current_task
 
-from xray_celery.description import attach_arguments, describe, messaging
+from xray_celery.description import attach_arguments, describe
 from xray_celery.message_headers import HEADER_GROUP, continue_request, names_a_trace, write_headers
 from xray_celery.options import Options, registered
 from xray_celery.received import Received
@@ -101,12 +101,7 @@ class Publisher:
         _name_chord_header(headers, fields.get("id"))
         if step.is_recorded:
             more = {"exchange": str(exchange or ""), "routing_key": routing_key}
-            step.add_metadata(
-                {
-                    "celery": describe(fields, **more),
-                    "messaging": messaging(fields.get("id"), routing_key, "send"),
-                }
-            )
+            step.described = {"celery": describe(fields, operation="publish", **more)}
             if self._options.capture_args:
                 attach_arguments(step, registered(self._options.app or current_app).get(name), args, kwargs)
         write_headers(headers, step)
@@ -132,9 +127,10 @@ class Publisher:
 
 def _name_chord_header(headers: dict[str, Any], task_id: object) -> None:
     """Write which group's results a chord's body is given: the task that publishes it is the group's last to end."""
-    if not current_task:
+    task = current_task._get_current_object()
+    if task is None:
         return
-    request = current_task.request
+    request = task.request
     chord = request.chord
     if chord and request.group and (chord.get("options") or {}).get("task_id") == task_id:
         headers[HEADER_GROUP] = request.group
