@@ -9,10 +9,17 @@ INSTALLED := $(VENV)/.installed
 WORKERS ?= 3
 SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-live test-nightly live-servers check up up-live demo-live format clean
+.PHONY: demo demo-langchain demo-celery test test-live test-nightly live-servers check up up-live demo-live format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
+
+# An agent of LangGraph; and one trace over a web request, that agent and Celery workers.
+demo-langchain: $(INSTALLED)
+	$(BIN)/python examples/langchain_agent.py
+
+demo-celery: $(INSTALLED)
+	PYTHONPATH=.:examples $(BIN)/python -m celery_pipeline
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(SHARED)

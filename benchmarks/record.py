@@ -12,6 +12,6 @@ import sys
 from recording.environment import FOLDER, prepared_python
 
 if __name__ == "__main__":
-    python = prepared_python()
+    python = prepared_python("record")
     environment = os.environ | {"PYTHONPATH": str(FOLDER)}
     os.execve(python, [str(python), "-m", "recording", *sys.argv[1:]], environment)

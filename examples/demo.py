@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,12 +42,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Trace a real pipeline and find the fault in it.")
     parser.add_argument("--svg", metavar="FILE", type=Path, help="also save the heart of it as a picture")
     svg: Path | None = parser.parse_args().svg
+    return ended(lambda console: run(console, svg), Console(record=True, highlight=False) if svg else None)
+
+
+def ended(program: Callable[[Console], None], console: Console | None = None) -> int:
+    """Run a program that prints, and return what it exits with."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as after Ctrl-C
-    console = Console(record=svg is not None, highlight=False)
-    if svg is not None or not console.is_terminal:
+    console = console or Console(highlight=False)
+    if console.record or not console.is_terminal:
         console.width = WIDTH_WITHOUT_TERMINAL
     try:
-        run(console, svg)
+        program(console)
     except KeyboardInterrupt:
         print("Interrupted; nothing is left running.", file=sys.stderr)
         return 130

@@ -22,8 +22,8 @@ ARROWS = {"input": "[green]→[/]", "output": "[magenta]←[/]"}
 
 def trace_tree(trace: Document, steps: Iterable[Document], read: ReadValue) -> Tree:
     """Draw a trace: each step under the one that it ran in, with its duration, inputs and output."""
-    product = escape(str(trace["metadata"]["product"]))
-    root = Tree(f"[bold]{escape(trace['name'])}[/]  {product}  {_status(trace['status'])}", guide_style="dim")
+    title = [f"[bold]{escape(trace['name'])}[/]", escape(str(trace["metadata"].get("product", "")))]
+    root = Tree("  ".join([part for part in title if part] + [_status(trace["status"])]), guide_style="dim")
     children: dict[str | None, list[Document]] = defaultdict(list)
     for step in steps:
         children[step.get("parentStepId")].append(step)

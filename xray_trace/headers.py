@@ -6,20 +6,22 @@ says what does not fit: the ids as they are, the last number that a step was giv
 
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, NamedTuple
-
-from xray_trace.ids import is_valid_id
 
 __all__ = ["Caller", "Span", "read_headers", "span_of", "write_headers"]
 
 _TRACEPARENT = "traceparent"
 _CONTEXT = "xray-context"
+_LENGTHS = {len(_TRACEPARENT), len(_CONTEXT)}
 
+_ID = "[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}"  # the wire contract's
+_CALLER = re.compile(rf"trace=({_ID})(?:;step=({_ID}))?;number=(\d{{1,9}});sampled=([01])(;end=1)?(?:;.*)?", re.ASCII)
 _PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z", re.ASCII)
 _HEXADECIMAL = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MAX_CHARACTERS = 1000  # two ids of 200, their names, and room for what a later version adds
-_MAX_NUMBER = 2**31 - 1
+_MAX_NUMBER = 999_999_999
 
 
 class Span(NamedTuple):
@@ -50,51 +52,63 @@ def span_of(trace_id: str, step_id: str | None) -> tuple[str, str]:
 
     An id that ends in a UUID has its digits, so that the trace is found again where the other header is lost.
     """
-    found = _UUID.search(trace_id)
-    trace_digits = found.group().replace("-", "") if found else _digest(trace_id, 32)
     if step_id is None:
-        return trace_digits, _digest(trace_id, 16)
+        return _trace_digits(trace_id), _digest(trace_id, 16)
     if _HEXADECIMAL.fullmatch(step_id):  # one of ours: the process's digits, and a count
-        return trace_digits, f"{int(step_id[:16], 16) ^ int(step_id[16:], 16) or 1:016x}"
-    return trace_digits, _digest(step_id, 16)
+        return _trace_digits(trace_id), f"{int(step_id[:16], 16) ^ int(step_id[16:], 16) or 1:016x}"
+    return _trace_digits(trace_id), _digest(step_id, 16)
 
 
-def read_headers(headers: object) -> tuple[Caller | None, Span | None]:
-    """Return what our header says, and what W3C's does; None for one that is missing or makes no sense.
+@lru_cache(64)  # a program calls from few traces at one time
+def _trace_digits(trace_id: str) -> str:
+    found = _UUID.search(trace_id)
+    return found.group().replace("-", "") if found else _digest(trace_id, 32)
+
+
+def read_headers(headers: object) -> Caller | Span | None:
+    """Return who called: by our header, or where that is missing or makes no sense by W3C's, else None.
 
     Takes a mapping, or pairs of names and values; both may be bytes, and the case of a name does not matter.
     """
-    found = _find(headers)
-    return _read_caller(found.get(_CONTEXT, "")), _read_span(found.get(_TRACEPARENT, ""))
+    as_written = type(headers) is dict and _CONTEXT in headers
+    found: Mapping[Any, object] = headers if as_written else _find(headers)  # type: ignore[assignment]
+    return _read_caller(_text(found.get(_CONTEXT))) or _read_span(_text(found.get(_TRACEPARENT)))
 
 
 def write_headers(headers: MutableMapping[str, Any], caller: Caller, span: Span | None) -> None:
     """Write both; `span` is the current one of another tracer of this program, whose header comes first."""
-    names = {str(name).lower(): name for name in headers}
-    before = names.get(_TRACEPARENT)
-    written = None if before is None else _read_span(_text(headers[before]))
+    names = {str(name).lower(): name for name in headers if len(name) in _LENGTHS}
+    name = names.get(_TRACEPARENT, _TRACEPARENT)
     if span is None:
         span = Span(*span_of(caller.trace_id, caller.step_id), caller.is_sampled)
-        written = None
-    if written is None or written.trace_id != span.trace_id:  # else the other tracer wrote it, of a span of its own
-        headers[before or _TRACEPARENT] = f"00-{span.trace_id}-{span.span_id}-{'01' if span.is_sampled else '00'}"
+        headers[name] = _write_span(span)
+    elif not _is_of_trace(_text(headers.get(name)), span):  # else the other tracer wrote it, of a span of its own
+        headers[name] = _write_span(span)
     headers[names.get(_CONTEXT, _CONTEXT)] = _write_caller(caller)
 
 
+def _write_span(span: Span) -> str:
+    return f"00-{span.trace_id}-{span.span_id}-{'01' if span.is_sampled else '00'}"
+
+
+def _is_of_trace(text: str, span: Span) -> bool:
+    written = _read_span(text)
+    return written is not None and written.trace_id == span.trace_id
+
+
 def _write_caller(caller: Caller) -> str:
-    step = f"step={caller.step_id};" if caller.step_id else ""
+    step = f";step={caller.step_id}" if caller.step_id else ""
     end = ";end=1" if caller.is_handed_over else ""
-    return f"trace={caller.trace_id};{step}number={caller.last_number};sampled={int(caller.is_sampled)}{end}"
+    number = min(caller.last_number, _MAX_NUMBER)
+    return f"trace={caller.trace_id}{step};number={number};sampled={int(caller.is_sampled)}{end}"
 
 
 def _read_caller(text: str) -> Caller | None:
-    fields = dict(part.strip().partition("=")[::2] for part in text[:_MAX_CHARACTERS].split(";"))
-    trace_id, step_id, number = fields.get("trace"), fields.get("step"), fields.get("number", "0")
-    if not is_valid_id(trace_id) or not (step_id is None or is_valid_id(step_id)):
+    match = _CALLER.fullmatch(text[:_MAX_CHARACTERS])
+    if match is None:
         return None
-    if not (number.isascii() and number.isdecimal() and len(number) <= 10 and int(number) <= _MAX_NUMBER):
-        return None
-    return Caller(str(trace_id), step_id, int(number), fields.get("sampled") != "0", fields.get("end") == "1")
+    trace_id, step_id, number, sampled, end = match.groups()
+    return Caller(trace_id, step_id, int(number), sampled == "1", end is not None)
 
 
 def _read_span(text: str) -> Span | None:
@@ -108,12 +122,12 @@ def _read_span(text: str) -> Span | None:
     return Span(trace_id, span_id, int(flags, 16) & 1 == 1)
 
 
-def _find(headers: object) -> dict[str, str]:
+def _find(headers: object) -> dict[str, object]:
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     if not isinstance(pairs, Iterable):
         return {}
     texts = ((_text(pair[0]).lower(), pair[1]) for pair in pairs if isinstance(pair, (tuple, list)) and len(pair) == 2)
-    return {name: _text(value) for name, value in texts if name in (_CONTEXT, _TRACEPARENT)}
+    return {name: value for name, value in texts if name in (_CONTEXT, _TRACEPARENT)}
 
 
 def _text(value: object) -> str:

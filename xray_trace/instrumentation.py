@@ -33,6 +33,7 @@ __all__ = [
     "is_on",
     "look_inside",
     "set_scope",
+    "swallow",
 ]
 
 _OPTIONS = StepOptions()
@@ -55,12 +56,14 @@ def begin_step(
     recorder = get_recorder()
     if recorder is None:
         return NO_STEP
-    with recorder.core.guard.around("starting a step"):
+    try:
         step = recorder.start_step(clean_name(name), _OPTIONS, Step, parent, step_id)
-        if metadata:
-            step.add_metadata(metadata)
-        return step
-    return NO_STEP
+    except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
+        recorder.core.guard.swallow(error, "starting a step")
+        return NO_STEP
+    if metadata:
+        step.add_metadata(metadata)
+    return step
 
 
 def is_on() -> bool:
@@ -95,3 +98,11 @@ def guarded(doing: str) -> AbstractContextManager[object, bool]:
     """
     recorder = get_recorder()
     return (_UNCOUNTED if recorder is None else recorder.core.guard).around(doing)
+
+
+def swallow(error: BaseException, doing: str) -> None:
+    """Do what `guarded` does with an error, for an `except` in a place that is run often."""
+    if not isinstance(error, Exception):
+        raise error
+    recorder = get_recorder()
+    (_UNCOUNTED if recorder is None else recorder.core.guard).swallow(error, doing)

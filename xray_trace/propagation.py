@@ -51,19 +51,15 @@ def _caller_in(trace: Trace, step_id: str | None) -> Caller | None:
 class ContinuedTrace(Blocks[Trace]):
     """What `continue_trace(…)` returns: the block of a `with` goes on with the caller's trace."""
 
-    def __init__(
-        self, caller: Caller | None, span: Span | None, name: str | None, metadata: Mapping[str, object] | None
-    ) -> None:
+    def __init__(self, came: Caller | Span | None, name: str | None, metadata: Mapping[str, object] | None) -> None:
         super().__init__()
-        self._caller = caller
-        self._span = span
+        self._came = came
         self._name = name
         self._metadata = metadata
 
     def __repr__(self) -> str:
         """Show the trace that came."""
-        came = self._caller or self._span
-        return f"<xray_trace.continue_trace {came.trace_id if came else 'nothing came'}>"
+        return f"<xray_trace.continue_trace {self._came.trace_id if self._came else 'nothing came'}>"
 
     def begin(self) -> Trace:
         """Begin what the block would; the caller ends it."""
@@ -74,7 +70,7 @@ class ContinuedTrace(Blocks[Trace]):
         if recorder is None:
             return None
         with recorder.core.guard.around("continuing a trace"):
-            return recorder.continue_trace(self._caller, self._span, self._name, self._metadata)
+            return recorder.continue_trace(self._came, self._name, self._metadata)
         return None
 
     def _nothing(self) -> Trace:
@@ -93,18 +89,16 @@ def continue_trace(
 
     Whoever may send headers may write into your traces: continue only what comes from a caller that you trust.
     """
-    caller, span = _read(headers)
     return ContinuedTrace(
-        caller,
-        span,
+        _read(headers),
         name if isinstance(name, str) else None,
         metadata if isinstance(metadata, Mapping) else None,
     )
 
 
-def _read(headers: object) -> tuple[Caller | None, Span | None]:
+def _read(headers: object) -> Caller | Span | None:
     recorder: Recorder | None = get_recorder()
     if recorder is not None:
         with recorder.core.guard.around("reading a trace's headers"):
             return read_headers(headers)
-    return None, None
+    return None

@@ -1,25 +1,30 @@
-"""A tool's process that is measured burst by burst, in turn with those of other tools."""
+"""A program that is measured burst by burst, in turn with others."""
 
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
-from recording.programs.calls import Costs
-
 __all__ = ["Contestant"]
+
+Answer = TypeVar("Answer")
 
 
 class Contestant:
-    """A running `programs/calls.py`; a context manager that ends it."""
+    """A running program, such as `programs/calls.py`; a context manager that ends it."""
 
-    def __init__(self, tool: str, work: str, calls: int, environment: dict[str, str]) -> None:
-        self._name = f"{tool}, {work}"
+    def __init__(self, module: str, arguments: Sequence[str], environment: dict[str, str]) -> None:
+        self._name = " ".join([module, *arguments])
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        command = [sys.executable, "-m", "recording.programs.calls", tool, work, str(calls)]
         self._process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints
+            [sys.executable, "-m", module, *arguments],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
         )
         self._read()
 
@@ -30,12 +35,12 @@ class Contestant:
         self._process.communicate()  # which ends its standard input
         self._complaints.close()
 
-    def burst(self) -> Costs:
-        """Have it do one burst."""
+    def burst(self, answer: type[Answer]) -> Answer:
+        """Have it do one burst, and return what it answered."""
         assert self._process.stdin is not None
         self._process.stdin.write(b"\n")
         self._process.stdin.flush()
-        return msgspec.json.decode(self._read(), type=Costs)
+        return msgspec.json.decode(self._read(), type=answer)
 
     def _read(self) -> bytes:
         assert self._process.stdout is not None

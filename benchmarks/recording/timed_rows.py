@@ -15,6 +15,7 @@ from recording.titles import TITLES
 __all__ = ["TIMED_ROWS"]
 
 ALL: dict[str, float | None] = {"otel": None, "datadog": None, "otel_json": None, "langfuse": None}
+PROGRAM = "recording.programs.calls"
 QUICK_CALLS = 200  # in one burst: enough to see that everything works
 UNCOUNTED = ("datadog", "xray_off")  # the one's format names its spans once a request, the other sends nothing
 
@@ -72,7 +73,7 @@ def _round(comparison: Comparison, bench: Bench, bursts: dict[str, list[Burst]])
         running: dict[str, Contestant] = {}
         for name in bursts:
             environment = stack.enter_context(fresh_environment(bench.sink.url))
-            contestant = Contestant(name, comparison.work, comparison.calls, environment)
+            contestant = Contestant(PROGRAM, [name, comparison.work, str(comparison.calls)], environment)
             running[name] = stack.enter_context(contestant)
         for each in range(comparison.bursts):
             for name in running if each % 2 == 0 else reversed(running):
@@ -82,7 +83,7 @@ def _round(comparison: Comparison, bench: Bench, bursts: dict[str, list[Burst]])
 def _measured(name: str, contestant: Contestant, calls: int, bench: Bench) -> Burst:
     """Have one burst done, and look at the sink whether all has arrived: what is lost costs less than what is sent."""
     bench.sink.order()
-    costs = contestant.burst()
+    costs = contestant.burst(Costs)
     return Burst(costs, 0 if name in UNCOUNTED else calls - _arrived(name, bench.sink.counts()))
 
 

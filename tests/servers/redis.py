@@ -29,11 +29,11 @@ class Redis(ServerProcess):
 
     def command(self) -> Sequence[str]:
         """Return the command line."""
-        installed = shutil.which("redis-server")
-        if installed is None:
-            installed, self._variables = redis_program()
+        program: str | Path | None = shutil.which("redis-server")
+        if program is None:
+            program, self._variables = redis_program()
         kept_nowhere = ("--save", "", "--appendonly", "no")
-        return [installed, "--bind", HOST, "--port", str(self.port), "--dir", str(self.folder), *kept_nowhere]
+        return [str(program), "--bind", HOST, "--port", str(self.port), "--dir", str(self.folder), *kept_nowhere]
 
     def variables(self) -> Mapping[str, str]:
         """Return where its libraries are, if they are not the system's."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from xray_trace.headers import Caller, Span, read_headers, span_of, write_headers
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}", fullmatch=True)
-CALLERS = st.builds(Caller, IDS, st.none() | IDS, st.integers(0, 2**31 - 1), st.booleans(), st.booleans())
+CALLERS = st.builds(Caller, IDS, st.none() | IDS, st.integers(0, 999_999_999), st.booleans(), st.booleans())
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
@@ -15,7 +15,9 @@ TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 def test_what_is_written_is_read_again(caller: Caller) -> None:
     headers: dict[str, str] = {}
     write_headers(headers, caller, None)
-    assert read_headers(headers) == (caller, Span(*span_of(caller.trace_id, caller.step_id), caller.is_sampled))
+    assert read_headers(headers) == caller
+    del headers["xray-context"]
+    assert read_headers(headers) == Span(*span_of(caller.trace_id, caller.step_id), caller.is_sampled)
 
 
 @given(CALLERS)
@@ -50,42 +52,49 @@ def test_whatever_a_header_holds_is_read_without_an_error(text: str) -> None:
     ],
 )
 def test_a_traceparent_that_the_specification_forbids_counts_as_none(text: str) -> None:
-    assert read_headers({"traceparent": text}) == (None, None)
+    assert read_headers({"traceparent": text}) is None
 
 
 def test_a_traceparent_of_a_later_version_is_read_as_far_as_it_is_known() -> None:
-    _, span = read_headers({"traceparent": f"cc-{TRACE}-{SPAN}-01-what-the-future-will-be-like"})
+    span = read_headers({"traceparent": f"cc-{TRACE}-{SPAN}-01-what-the-future-will-be-like"})
     assert span == Span(TRACE, SPAN, True)
 
 
 def test_only_the_lowest_bit_of_the_flags_says_that_the_caller_samples() -> None:
-    assert read_headers({"traceparent": f"00-{TRACE}-{SPAN}-02"})[1] == Span(TRACE, SPAN, False)
-    assert read_headers({"traceparent": f"00-{TRACE}-{SPAN}-03"})[1] == Span(TRACE, SPAN, True)
+    assert read_headers({"traceparent": f"00-{TRACE}-{SPAN}-02"}) == Span(TRACE, SPAN, False)
+    assert read_headers({"traceparent": f"00-{TRACE}-{SPAN}-03"}) == Span(TRACE, SPAN, True)
 
 
 @pytest.mark.parametrize(
-    "text", ["trace=", "trace=a b", "step=a", "trace=a;step=/", "trace=a;number=-1", "trace=a;number=²", "trace=;;=;"]
+    "text",
+    [
+        "trace=",
+        "trace=a b;number=1;sampled=1",
+        "step=a",
+        "trace=a;step=/;number=1;sampled=1",
+        "trace=a;number=²;sampled=1",
+    ],
 )
 def test_a_context_that_makes_no_sense_counts_as_none(text: str) -> None:
-    assert read_headers({"xray-context": text})[0] is None
+    assert read_headers({"xray-context": text}) is None
 
 
 def test_names_are_found_in_any_case_and_as_bytes() -> None:
     given = [(b"Host", b"here"), (b"TraceParent", f"00-{TRACE}-{SPAN}-01".encode()), (b"X-Ray-Context", b"trace=other")]
-    assert read_headers(given) == (None, Span(TRACE, SPAN))
-    assert read_headers([("XRAY-Context", "trace=a;step=b;number=3;sampled=0;new=1")])[0] == Caller("a", "b", 3, False)
+    assert read_headers(given) == Span(TRACE, SPAN)
+    assert read_headers([("XRAY-Context", "trace=a;step=b;number=3;sampled=0;new=1")]) == Caller("a", "b", 3, False)
 
 
 @pytest.mark.parametrize("headers", [None, 7, "traceparent", object(), [("a", "b"), ("traceparent",), "ab"]])
 def test_what_is_no_headers_counts_as_none(headers: object) -> None:
-    assert read_headers(headers) == (None, None)
+    assert read_headers(headers) is None
 
 
 def test_headers_that_were_there_are_written_over_under_the_name_they_had() -> None:
     headers = {"Traceparent": f"00-{TRACE}-{SPAN}-01", "XRay-Context": "trace=old", "Accept": "*/*"}
     write_headers(headers, Caller("new", None, 0, True), None)
     assert set(headers) == {"Traceparent", "XRay-Context", "Accept"}
-    assert read_headers(headers)[0] == Caller("new", None, 0, True)
+    assert read_headers(headers) == Caller("new", None, 0, True)
 
 
 def test_the_header_that_another_tracer_wrote_for_a_span_of_its_own_stays() -> None:

@@ -18,22 +18,27 @@ _MAX_BYTES = 64 * 1024  # a quarter of the largest event that the server takes
 class Metadata:
     """Names and values that are encoded when they are added, so that later changes to a value do not matter."""
 
-    __slots__ = ("_capturer", "_values")
+    __slots__ = ("_capturer", "_first", "_later")
 
     def __init__(self, capturer: Capturer) -> None:
         self._capturer = capturer
-        self._values: _RawObject = {}
+        self._first: dict[None, bytes] = {}
+        """What was added first, as it was encoded: most often that is all, and need not be taken apart again."""
+        self._later: _RawObject = {}
 
     def add(self, values: Mapping[str, object]) -> None:
         """Add names; a name that is there already gets the new value."""
         if values:
-            self._values.update(_decode(self._capturer.metadata(values)))
+            encoded = self._capturer.metadata(values)
+            if self._first.setdefault(None, encoded) is not encoded:
+                self._later.update(_decode(encoded))
 
     def encode(self) -> bytes:
         """Return all as one JSON object."""
-        if not self._values:
-            return b"{}"
-        encoded = _encode(dict(self._values))
+        first = self._first.get(None, b"{}")
+        if not self._later:
+            return first
+        encoded = _encode({**_decode(first), **self._later})
         if len(encoded) > _MAX_BYTES:
             return self._capturer.metadata(msgspec.json.decode(encoded))
         return encoded

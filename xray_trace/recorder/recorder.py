@@ -58,11 +58,11 @@ class Recorder:
         return trace
 
     def continue_trace(
-        self, caller: Caller | None, span: Span | None, name: str | None, metadata: Mapping[str, object] | None
+        self, caller: Caller | Span | None, name: str | None, metadata: Mapping[str, object] | None
     ) -> Trace:
         """Go on with a caller's trace, which the caller ends; without one begin a trace, for the caller's W3C span."""
-        if caller is None:
-            return self.start_trace(name, metadata, trace_id=self._trace_id_of(span))
+        if not isinstance(caller, Caller):
+            return self.start_trace(name, metadata, trace_id=self._trace_id_of(caller))
         core = self.core if caller.is_sampled and get_scope() is not OURS else None
         trace = new_trace(core, caller.trace_id, name, caller.last_number)
         trace.caller_step_id = caller.step_id

@@ -134,11 +134,14 @@ class Step(Scope, eq=False):
 
     def add_metadata(self, metadata: Mapping[str, object]) -> None:
         """Add to the step's metadata, as it is now."""
-        if self.core is not None and metadata:
-            with self.core.guard.around("annotating a step"):
+        core = self.core
+        if core is not None and metadata:
+            try:
                 if self._metadata is None:
-                    self._metadata = Metadata(self.core.capturer)
+                    self._metadata = Metadata(core.capturer)
                 self._metadata.add(metadata)
+            except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
+                core.guard.swallow(error, "annotating a step")
 
     def end(self, error: BaseException | None = None) -> None:
         """Record the step; when this returns, it outlives the process. Only the first call counts."""

@@ -1,0 +1,81 @@
+"""A run of 20 nested LangChain runnables: each invokes the next one.
+
+python -m integrating.programs.nested TOOL RUNS
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import xray_langchain
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langfuse import get_client
+from langfuse.langchain import CallbackHandler
+from openinference.instrumentation.langchain import LangChainInstrumentor
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+import xray_trace
+from integrating.programs.bursts import answer_bursts
+
+DEPTH = 20
+DRAIN_SECONDS = 60.0
+
+
+class Tool(NamedTuple):
+    """How a tool is used: what a run is given, and how all that was recorded is sent."""
+
+    config: RunnableConfig | None
+    drain: Callable[[], object]
+
+
+def plain() -> Tool:
+    """Trace nothing."""
+    return Tool(None, lambda: None)
+
+
+def xray() -> Tool:
+    """Record every run."""
+    xray_langchain.install()
+    return Tool(None, lambda: xray_trace.flush(DRAIN_SECONDS))
+
+
+def openinference() -> Tool:
+    """Instrument as its documentation says, with a batch processor."""
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    LangChainInstrumentor().instrument(tracer_provider=provider)
+    return Tool(None, lambda: provider.force_flush(int(DRAIN_SECONDS * 1000)))
+
+
+def langfuse() -> Tool:
+    """Pass its handler."""
+    client = get_client()
+    return Tool({"callbacks": [CallbackHandler()]}, client.flush)
+
+
+def nested(depth: int) -> Runnable[Any, Any]:
+    """Return a runnable in which so many others run, one in another."""
+    inner = nested(depth - 1) if depth > 1 else None
+
+    def run(value: dict[str, Any]) -> dict[str, Any]:
+        return {"depth": depth, "question": value["question"]} if inner is None else inner.invoke(value)
+
+    return RunnableLambda(run).with_config(run_name=f"measured_call {depth}")
+
+
+def main(tool_name: str, runs: int) -> None:
+    """Measure one tool, as often as is asked for."""
+    tool = {"plain": plain, "xray": xray, "openinference": openinference, "langfuse": langfuse}[tool_name]()
+    chain = nested(DEPTH)
+
+    def work(count: int) -> None:
+        for number in range(count):
+            chain.invoke({"question": f"Steel bottle {number}"}, tool.config)
+
+    answer_bursts(work, runs, tool.drain)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

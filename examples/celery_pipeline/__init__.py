@@ -1,0 +1,1 @@
+"""One trace from a web request through an agent to two Celery tasks."""

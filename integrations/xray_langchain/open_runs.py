@@ -1,0 +1,111 @@
+"""The runs that are open now.
+
+LangChain calls back in other threads, in copied contexts and, for a stream, in the consumer's. So what runs is kept by
+its run id alone, for all handlers together, and nothing is ever made the current step: LangChain says by itself what
+runs where, and `inner` asks it.
+"""
+
+from uuid import UUID
+
+from langchain_core.runnables.config import var_child_runnable_config
+
+from xray_langchain.run import Run
+from xray_trace import Step
+from xray_trace.instrumentation import NO_STEP, Scope, begin_step, get_scope, swallow
+
+__all__ = ["OPEN_RUNS", "OpenRuns"]
+
+MOST_ROOTS = 10_000
+"""So many runs without a parent may be open at once. Each holds what went in, some kilobytes; a program runs fewer at
+once, and what is over it was left by consumers of streams that stopped and never said so."""
+
+
+class OpenRuns:
+    """All runs that are open, by their ids; safe from any thread, since each change is one step of the interpreter."""
+
+    def __init__(self, most_roots: int = MOST_ROOTS) -> None:
+        self._runs: dict[UUID | None, Run] = {}
+        self._roots: dict[UUID, Run] = {}
+        self._most_roots = most_roots
+
+    def __len__(self) -> int:
+        """Return how many are open."""
+        return len(self._runs)
+
+    def get(self, run_id: UUID | None) -> Run | None:
+        """Return the run if it is open."""
+        return self._runs.get(run_id)
+
+    def begin(self, run_id: UUID, parent_run_id: UUID | None, name: str, is_hidden: bool) -> Run | None:
+        """Begin a run; None where nothing is recorded, or another handler has begun the run already."""
+        runs = self._runs
+        if run_id in runs:
+            return None
+        above = None if parent_run_id is None else runs.get(parent_run_id)
+        around = None if above is None else above.step
+        step = around if is_hidden else begin_step(name, parent=around and inner_of(get_scope(), around))
+        if step is NO_STEP:
+            return None
+        run = runs[run_id] = Run(run_id, name, step, above, is_hidden)
+        run.is_below = around is not None
+        if above is None:
+            run.below = set()
+            self._add_root(run)
+        elif run.root.below is not None:
+            run.root.below.add(run)
+        return run
+
+    def end(self, run: Run, error: BaseException | None = None) -> None:
+        """End a run, and with a root all that is left open below it."""
+        try:
+            if run.below is not None:
+                self._end_root(run, run.below)
+            elif run.root.below is not None:
+                run.root.below.discard(run)
+            if self._runs.pop(run.run_id, None) is not None:
+                run.end(error)
+        except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
+            swallow(fault, "ending a run")
+
+    def stop(self, run: Run, reason: str) -> None:
+        """End a run that nobody says the end of."""
+        run.say("langchain", stopped_by=reason)
+        self.end(run)
+
+    def inner(self, scope: Scope | None) -> Scope | None:
+        """Return the inner one of the scope that is set and the run whose code this is; `look_inside` has it asked."""
+        if not self._runs:
+            return scope
+        config = var_child_runnable_config.get()
+        if config is None:
+            return scope
+        run = self._runs.get(getattr(config.get("callbacks"), "parent_run_id", None))
+        return scope if run is None else inner_of(scope, run.step)
+
+    def _end_root(self, run: Run, below: set[Run]) -> None:
+        self._roots.pop(run.run_id, None)
+        for left in sorted(below, key=_number, reverse=True):
+            self.stop(left, "the end of its root")
+
+    def _add_root(self, run: Run) -> None:
+        self._roots[run.run_id] = run
+        if len(self._roots) > self._most_roots:
+            for oldest in list(self._roots.values())[: -self._most_roots]:
+                self.stop(oldest, "too many open runs")
+
+
+OPEN_RUNS = OpenRuns()
+"""Those of the program: handlers are copied, and there may be several in one run."""
+
+
+def inner_of(scope: Scope | None, step: Step | None) -> Scope | None:
+    """Return the inner one of the scope that is set and the step of a run; of the two, the one that began later."""
+    if step is None:
+        return scope
+    if isinstance(scope, Step):
+        return step if scope.trace is step.trace and scope.began_seconds <= step.began_seconds else scope
+    return step if scope is None or scope is step.trace else scope
+
+
+def _number(run: Run) -> int:
+    return 0 if run.step is None or run.step.number is None else run.step.number
