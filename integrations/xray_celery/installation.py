@@ -1,5 +1,6 @@
 """`install` and `uninstall`: what is connected to Celery's signals."""
 
+import atexit
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -8,7 +9,7 @@ from celery import signals
 import xray_trace as xray
 from xray_celery.ending import Ending
 from xray_celery.options import Options
-from xray_celery.publishing import Publisher
+from xray_celery.publishing import Publisher, give_up_publish
 from xray_celery.received import Received
 from xray_celery.running import Runner
 from xray_celery.soft_limit import SoftLimit
@@ -33,12 +34,15 @@ def install(
     uninstall()
     for signal, receiver in _receivers(Options(app, capture_args, capture_result, frozenset(ignore))):
         signal.connect(receiver, weak=False, dispatch_uid=_UID)
+    atexit.register(give_up_publish)  # before the tracer's own hook, which is older: the latest come first
 
 
 def uninstall() -> None:
     """Record no more of Celery."""
     for signal, _ in _receivers(Options()):
         signal.disconnect(dispatch_uid=_UID)
+    _soft_limit.unwatch()
+    atexit.unregister(give_up_publish)
 
 
 def _receivers(options: Options) -> Iterable[tuple[Any, Callable[..., None]]]:

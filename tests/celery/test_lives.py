@@ -52,7 +52,7 @@ def test_a_cold_shutdown_tells_of_the_run_that_it_cuts_short(place: Place, tmp_p
         worker.end(signal.SIGQUIT)
         assert time.monotonic() - began < WARM_SECONDS
     run = place.run_of(result.id)
-    assert (run["type"], run["metadata"]["errorType"]) == ("step-error", "celery.exceptions.Terminated")
+    assert (run["type"], run["metadata"]["errorType"]) == ("step-error", "billiard.exceptions.Terminated")
     assert run["inputs"]["seconds"]["value"] == 60
 
 
