@@ -60,13 +60,13 @@ class Place:
 
     def run_of(self, task_id: str) -> Step:
         """Return the one run of a task."""
-        condition = {"metadata.celery.task_id": task_id, "metadata.messaging.operation.type": "process"}
+        condition = {"metadata.celery.task_id": task_id, "metadata.celery.operation": "run"}
         [run] = self.steps(condition, 1)
         return run
 
     def publish_of(self, task_id: str) -> Step:
         """Return the step of a task's publishing."""
-        condition = {"metadata.celery.task_id": task_id, "metadata.messaging.operation.type": "send"}
+        condition = {"metadata.celery.task_id": task_id, "metadata.celery.operation": "publish"}
         [publish] = self.steps(condition, 1)
         return publish
 
