@@ -1,6 +1,8 @@
 """XRayCallbackHandler: what LangChain calls back, each run told as a step."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +41,6 @@ class XRayCallbackHandler(BaseCallbackHandler):
     counts.
     """
 
-    run_inline = True  # in an executor the callbacks would come late, out of order and in a copied context
     raise_error = True  # our own errors end in the guard; what a signal handler of the program's raised must reach it
 
     def __init__(
@@ -49,6 +50,18 @@ class XRayCallbackHandler(BaseCallbackHandler):
         self._captures_outputs = capture_outputs
         self._ignored = frozenset({ignore} if isinstance(ignore, str) else ignore)
         look_inside(OPEN_RUNS.inner)
+
+    @property
+    def run_inline(self) -> bool:  # type: ignore[override]
+        """Say that it is to be called at once: an executor would do it late, out of order and in a copied context.
+
+        Not so to the asynchronous `on_llm_start`: where one handler is called at once, it leaves out all that are not.
+        What it goes on to call asks again, and calls ours at once in any case.
+        """
+        asking: FrameType | None = sys._getframe(1)
+        if asking is not None and asking.f_code.co_name == "<listcomp>":  # a frame of its own before Python 3.12
+            asking = asking.f_back
+        return asking is None or asking.f_code.co_name != "on_llm_start"
 
     # -- a run begins -----------------------------------------------------------------------------------
     # Without the guard's `with`, which takes as long as half of the rest: most of what this costs is paid here.
