@@ -234,16 +234,14 @@ class XRayCallbackHandler(BaseCallbackHandler):
 
 
 def _end(run_id: UUID, error: BaseException | None, take: Callable[..., object] | None, *taken: object) -> None:
-    run = OPEN_RUNS.get(run_id)
-    if run is None:
-        return
     try:
-        if take is not None:
+        run = OPEN_RUNS.get(run_id)
+        if run is not None and take is not None:
             take(run, *taken)
     except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
         swallow(fault, "taking what came out of a run")
     finally:
-        OPEN_RUNS.end(run, error)
+        OPEN_RUNS.end(run_id, error)
 
 
 def _give_up(run_id: UUID, error: BaseException) -> None:
@@ -251,7 +249,5 @@ def _give_up(run_id: UUID, error: BaseException) -> None:
     try:
         swallow(error, "beginning a run")
     except BaseException:
-        run = OPEN_RUNS.get(run_id)
-        if run is not None:
-            OPEN_RUNS.end(run, error)
+        OPEN_RUNS.end(run_id, error)
         raise

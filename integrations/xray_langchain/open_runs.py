@@ -11,7 +11,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from xray_langchain.run import Run
 from xray_trace import Step
-from xray_trace.instrumentation import NO_STEP, Scope, begin_step, get_scope, swallow
+from xray_trace.instrumentation import NO_STEP, Scope, begin_step, get_scope, guarded, swallow
 
 __all__ = ["OPEN_RUNS", "OpenRuns"]
 
@@ -31,6 +31,11 @@ class OpenRuns:
     def __len__(self) -> int:
         """Return how many are open."""
         return len(self._runs)
+
+    @property
+    def roots(self) -> list[Run]:
+        """Return those without a parent that is known, the oldest first."""
+        return list(self._roots.values())
 
     def get(self, run_id: UUID | None) -> Run | None:
         """Return the run if it is open."""
@@ -55,22 +60,20 @@ class OpenRuns:
             run.root.below.add(run)
         return run
 
-    def end(self, run: Run, error: BaseException | None = None) -> None:
-        """End a run, and with a root all that is left open below it."""
+    def end(self, run_id: UUID, error: BaseException | None = None) -> None:
+        """End a run if it is open, and with a root all that is left open below it."""
         try:
-            if run.below is not None:
-                self._end_root(run, run.below)
-            elif run.root.below is not None:
-                run.root.below.discard(run)
-            if self._runs.pop(run.run_id, None) is not None:
-                run.end(error)
-        except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
+            self._end(run_id, error)
+        except BaseException as fault:  # noqa: BLE001 - what is not our own goes on from here
+            with guarded("ending a run"):
+                self._end(run_id, error)  # a signal handler may have struck half-way
+            self._runs.pop(run_id, None)
             swallow(fault, "ending a run")
 
     def stop(self, run: Run, reason: str) -> None:
         """End a run that nobody says the end of."""
         run.say("langchain", stopped_by=reason)
-        self.end(run)
+        self._end(run.run_id, None)
 
     def inner(self, scope: Scope | None) -> Scope | None:
         """Return the inner one of the scope that is set and the run whose code this is; `look_inside` has it asked."""
@@ -82,15 +85,23 @@ class OpenRuns:
         run = self._runs.get(getattr(config.get("callbacks"), "parent_run_id", None))
         return scope if run is None else inner_of(scope, run.step)
 
-    def _end_root(self, run: Run, below: set[Run]) -> None:
-        self._roots.pop(run.run_id, None)
-        for left in sorted(below, key=_number, reverse=True):
-            self.stop(left, "the end of its root")
+    def _end(self, run_id: UUID, error: BaseException | None) -> None:
+        run = self._runs.get(run_id)
+        if run is None:
+            return
+        if run.below is not None:
+            for left in sorted(run.below, key=_number, reverse=True):
+                self.stop(left, "the end of its root")
+            self._roots.pop(run_id, None)
+        elif run.root.below is not None:
+            run.root.below.discard(run)
+        run.end(error)
+        self._runs.pop(run_id, None)
 
     def _add_root(self, run: Run) -> None:
         self._roots[run.run_id] = run
         if len(self._roots) > self._most_roots:
-            for oldest in list(self._roots.values())[: -self._most_roots]:
+            for oldest in self.roots[: -self._most_roots]:
                 self.stop(oldest, "too many open runs")
 
 

@@ -208,7 +208,7 @@ def test_of_too_many_open_roots_the_oldest_is_closed(recorder: MemoryTracer) -> 
     assert len(runs) == 3
     for run in (begun[1], begun[2]):
         assert run is not None
-        runs.end(run)
+        runs.end(run.run_id)
     assert below is not None
     assert len(runs) == 0
     assert len(OPEN_RUNS) == 0
