@@ -74,7 +74,8 @@ class XRayCallbackHandler(BaseCallbackHandler):
             kind = told.get("run_type") or "chain"
             run = self._begin(kind, serialized, run_id, told)
             if run is not None:
-                run.tell(describe(kind, run, told, of_chain(run.name, told.get("metadata"))))
+                metadata = told.get("metadata")
+                run.tell(describe(kind, run, told, of_chain(run.name, metadata) if metadata else None))
                 if type(inputs) is not dict:
                     run.input(inputs, "input")
                 elif is_to_come(inputs):

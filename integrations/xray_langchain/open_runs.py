@@ -27,6 +27,8 @@ class OpenRuns:
         self._runs: dict[UUID | None, Run] = {}
         self._roots: dict[UUID, Run] = {}
         self._most_roots = most_roots
+        self.get = self._runs.get
+        """Return the run of this id if it is open."""
 
     def __len__(self) -> int:
         """Return how many are open."""
@@ -36,10 +38,6 @@ class OpenRuns:
     def roots(self) -> list[Run]:
         """Return those without a parent that is known, the oldest first."""
         return list(self._roots.values())
-
-    def get(self, run_id: UUID | None) -> Run | None:
-        """Return the run if it is open."""
-        return self._runs.get(run_id)
 
     def begin(self, run_id: UUID, parent_run_id: UUID | None, name: str, is_hidden: bool) -> Run | None:
         """Begin a run; None where nothing is recorded, or another handler has begun the run already."""

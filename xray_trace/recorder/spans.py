@@ -32,8 +32,9 @@ def link_to_span(step: "Step") -> None:
 
     Of several steps within one span it is the first, the outermost, that the span names.
     """
-    span: Any = sys.modules[_API].get_current_span()
-    seen = _read(span)
+    api: Any = sys.modules[_API]
+    span: Any = api.get_current_span()
+    seen = None if span is api.INVALID_SPAN else _read(span)
     if seen is None:
         return
     step.add_metadata({"otel": {"trace_id": seen.trace_id, "span_id": seen.span_id}})
