@@ -46,16 +46,18 @@ class OpenRuns:
             return None
         above = None if parent_run_id is None else runs.get(parent_run_id)
         around = None if above is None else above.step
-        step = around if is_hidden else begin_step(name, parent=around and inner_of(get_scope(), around))
-        if step is NO_STEP:
-            return None
-        run = runs[run_id] = Run(run_id, name, step, above, is_hidden)
-        run.is_below = around is not None
-        if above is None:
-            run.below = set()
-            self._add_root(run)
-        elif run.root.below is not None:
-            run.root.below.add(run)
+        step = None
+        try:
+            step = around if is_hidden else begin_step(name, parent=around and inner_of(get_scope(), around))
+            if step is NO_STEP:
+                return None
+            run = Run(run_id, name, step, above, is_hidden)
+            run.is_below = around is not None
+            self._add(run)
+        except BaseException as error:  # a signal handler has struck, and nobody else knows of the step
+            if step is not None and not is_hidden:
+                step.end(error)
+            raise
         return run
 
     def end(self, run_id: UUID, error: BaseException | None = None) -> None:
@@ -96,7 +98,13 @@ class OpenRuns:
         run.end(error)
         self._runs.pop(run_id, None)
 
-    def _add_root(self, run: Run) -> None:
+    def _add(self, run: Run) -> None:
+        self._runs[run.run_id] = run
+        if run.root is not run:
+            if run.root.below is not None:
+                run.root.below.add(run)
+            return
+        run.below = set()
         self._roots[run.run_id] = run
         if len(self._roots) > self._most_roots:
             for oldest in self.roots[: -self._most_roots]:

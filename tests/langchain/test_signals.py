@@ -77,6 +77,7 @@ def test_wherever_it_strikes_it_reaches_the_program_and_the_runs_end_with_their_
     )  # roots alone, of which it struck before their end was heard, as it may before we are called
     for run_id in [root.run_id for root in OPEN_RUNS.roots]:
         OPEN_RUNS.end(run_id)
+    assert recorder.recorder.core.running.steps == {}
 
 
 @pytest.mark.usefixtures("_out_of_time", "installed")
