@@ -11,6 +11,7 @@ from xray_trace.capture.arguments import ArgumentBinder
 from xray_trace.context import Scope, current_scope, get_scope, look_inside, set_scope
 from xray_trace.default import get_recorder, get_tracer
 from xray_trace.guard import Guard
+from xray_trace.ids import new_id
 from xray_trace.propagation import continue_trace, inject_scope
 from xray_trace.recorder.events import clean_name
 from xray_trace.recorder.options import StepOptions
@@ -32,6 +33,7 @@ __all__ = [
     "inject_scope",
     "is_on",
     "look_inside",
+    "new_id",
     "set_scope",
     "swallow",
 ]

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from xray_celery.message_headers import STEP_ID
 from xray_celery.options import Options
-from xray_trace.instrumentation import guarded
+from xray_trace.instrumentation import guarded, new_id
 
 __all__ = ["Received"]
 
@@ -23,7 +22,7 @@ class Received:
         """Remember a request."""
         with guarded("receiving a task"):
             if self._options.is_of_app(request.app):
-                request.request_dict[STEP_ID] = uuid4().hex
+                request.request_dict[STEP_ID] = new_id()
                 self._requests[request.id] = request
 
     def fields(self, task_id: object) -> Mapping[str, Any] | None:

@@ -37,7 +37,7 @@ AFTER = [
 def worker(place: Place) -> Iterator[CeleryProcess]:
     folder = place.folder / "striking"
     arguments = ("worker", "-n", "striking@test", "-P", "prefork", "-c", "1", "--without-mingle", "--without-gossip")
-    with CeleryProcess(folder, place.variables, *arguments, app="striking") as worker:
+    with CeleryProcess(folder, place.variables, *arguments, app="tests.celery.striking") as worker:
         yield worker
 
 
