@@ -32,10 +32,12 @@ def write_headers(headers: dict[str, Any], scope: Scope | None) -> None:
 
 def _write(headers: dict[str, Any], scope: Scope | None) -> None:
     headers.pop(STEP_ID, None)
-    theirs = None if _is_ours(headers) else headers.get(_TRACEPARENT)
-    inject_scope(headers, scope)
-    if theirs is not None and _is_ours(headers):  # else it is that of OpenTelemetry's current span
-        headers[_TRACEPARENT] = theirs
+    ours = {name: headers[name] for name in (_CONTEXT, _TRACEPARENT) if name in headers}
+    theirs = None if _is_ours(ours) else ours.get(_TRACEPARENT)
+    inject_scope(ours, scope)
+    if theirs is not None and _is_ours(ours):  # else it is that of OpenTelemetry's current span
+        ours[_TRACEPARENT] = theirs
+    headers.update(ours)
 
 
 def _is_ours(headers: Mapping[str, Any]) -> bool:

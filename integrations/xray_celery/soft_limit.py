@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from billiard import pool
+from celery.signals import task_postrun
 from celery.utils.dispatch import Signal
 
 __all__ = ["SoftLimit"]
@@ -29,10 +30,12 @@ class SoftLimit:
     def __init__(self) -> None:
         self._is_put_off = False
         self._is_on_its_way = False
+        self._is_over = False
         self._sending = threading.Lock()
 
     def watch(self) -> None:
         """Take the place of the pool's own handler; in the thread that runs tasks, before each."""
+        self._is_over = False
         number = pool.SIG_SOFT_TIMEOUT
         if number is not None and signal.getsignal(number) is pool.soft_timeout_sighandler:
             signal.signal(number, self._strike)
@@ -45,6 +48,7 @@ class SoftLimit:
 
     def forget(self) -> None:
         """Let a limit go that struck in our code after the task's own was over; the next task must not have it."""
+        self._is_over = True
         if not (self._is_put_off or self._is_on_its_way):
             return
         with self._sending:
@@ -56,9 +60,10 @@ class SoftLimit:
 
     def _strike(self, number: int, frame: FrameType | None) -> None:
         self._is_on_its_way = False
-        if not _is_in_a_receiver_of_ours(frame):
+        struck = _signal_with_our_receiver(frame)
+        if struck is None:
             pool.soft_timeout_sighandler(number, frame)
-        if not self._is_put_off:
+        if not (self._is_put_off or (self._is_over and struck is task_postrun)):
             self._is_put_off = True
             # not by `threading`, in whose locks it may have struck
             _thread.start_new_thread(self._strike_later, (number, threading.get_ident()))
@@ -67,24 +72,29 @@ class SoftLimit:
         was_outside = False
         while self._is_put_off:
             time.sleep(_LOOK_SECONDS)
-            is_outside = not _is_in_a_receiver_of_ours(sys._current_frames().get(thread_id))
+            is_outside = _is_outside(thread_id)
             if is_outside and was_outside:
                 self._strike_outside(number, thread_id)
             was_outside = is_outside
 
     def _strike_outside(self, number: int, thread_id: int) -> None:
         with self._sending:  # so that the task does not end unnoticed between the look and the signal
-            if self._is_put_off and not _is_in_a_receiver_of_ours(sys._current_frames().get(thread_id)):
+            if self._is_put_off and _is_outside(thread_id):
                 self._is_put_off, self._is_on_its_way = False, True
                 signal.pthread_kill(thread_id, number)  # to that thread, which may be asleep
 
 
-def _is_in_a_receiver_of_ours(frame: FrameType | None) -> bool:
+def _is_outside(thread_id: int) -> bool:
+    return _signal_with_our_receiver(sys._current_frames().get(thread_id)) is None
+
+
+def _signal_with_our_receiver(frame: FrameType | None) -> Any:
+    """Return Celery's signal that a receiver of ours has just been given, if the frame is within that."""
     while frame is not None:
         if frame.f_code is _SEND and _is_ours(frame.f_locals.get("receiver")):
-            return True
+            return frame.f_locals["self"]
         frame = frame.f_back
-    return False
+    return None
 
 
 def _is_ours(receiver: Any) -> bool:

@@ -20,13 +20,13 @@ _armed: list[str] = []
 
 
 def _strike(frame: FrameType, event: str, argument: object) -> None:
-    if _armed and event == "call" and f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}" == _armed[0]:
+    if _armed and f"{event} {frame.f_globals.get('__name__')}.{frame.f_code.co_name}" == _armed[0]:
         _armed.clear()
         os.kill(os.getpid(), signal.SIGUSR1)
 
 
 def strike_in(place: str) -> None:
-    """Have the soft limit's signal come as the next call of this function begins."""
+    """Have the soft limit's signal come as the next call of this function begins (`call …`) or ends (`return …`)."""
     _armed[:] = [place]
     sys.setprofile(_strike)
 

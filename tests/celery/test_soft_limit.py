@@ -11,25 +11,27 @@ from tests.celery.worker import CeleryProcess
 
 GET_SECONDS = 30.0
 BEFORE = [
-    "xray_celery.running.before",
-    "xray_celery.running._begin",
-    "xray_celery.message_headers.continue_request",
-    "xray_trace.recorder.recorder.start_step",
-    "xray_trace.recorder.step.input",
-    "xray_celery.description.attach_arguments",
+    "call xray_celery.running.before",
+    "call xray_celery.running._begin",
+    "call xray_celery.message_headers.continue_request",
+    "call xray_trace.recorder.recorder.start_step",
+    "call xray_trace.recorder.step.input",
+    "call xray_celery.description.attach_arguments",
 ]
 PUBLISHING = [
-    "xray_celery.publishing.before",
-    "xray_trace.recorder.step.attach",
-    "xray_celery.message_headers.write_headers",
-    "xray_celery.publishing.after",
-    "xray_trace.recorder.step.end",
+    "call xray_celery.publishing.before",
+    "call xray_trace.recorder.step.attach",
+    "call xray_celery.message_headers.write_headers",
+    "call xray_celery.publishing.after",
+    "call xray_trace.recorder.step.end",
 ]
 AFTER = [
-    "xray_celery.running.after",
-    "xray_celery.running._end",
-    "xray_trace.recorder.step.end",
-    "xray_trace.export.exporter.put",
+    "call xray_celery.running.after",
+    "call xray_celery.running._end",
+    "call xray_trace.recorder.step.end",
+    "call xray_trace.export.exporter.put",
+    "return xray_celery.soft_limit.forget",
+    "return xray_celery.running.after",
 ]
 
 
@@ -37,7 +39,7 @@ AFTER = [
 def worker(place: Place) -> Iterator[CeleryProcess]:
     folder = place.folder / "striking"
     arguments = ("worker", "-n", "striking@test", "-P", "prefork", "-c", "1", "--without-mingle", "--without-gossip")
-    with CeleryProcess(folder, place.variables, *arguments, app="striking") as worker:
+    with CeleryProcess(folder, place.variables, *arguments, app="tests.celery.striking") as worker:
         yield worker
 
 

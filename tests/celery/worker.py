@@ -12,16 +12,20 @@ from tests.servers.process import ServerProcess
 
 __all__ = ["CeleryProcess"]
 
+PIPELINE = "tests.celery.pipeline"
+
 
 class CeleryProcess(ServerProcess):
     """One program; its children are of its own process group."""
 
-    def __init__(self, folder: Path, variables: Mapping[str, str], *arguments: str, app: str = "pipeline") -> None:
+    def __init__(
+        self, folder: Path, variables: Mapping[str, str], *arguments: str, app: str = "tests.celery.pipeline"
+    ) -> None:
         super().__init__(folder)
         self.name = f"celery {' '.join(arguments)}"
         self._arguments = arguments
         self._variables = variables
-        self._app = f"tests.celery.{app}"
+        self._app = app
 
     def prepare(self) -> None:
         """Make its folder."""
