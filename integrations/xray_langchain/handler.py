@@ -17,7 +17,7 @@ from xray_langchain.described import Told, describe, name_of
 from xray_langchain.graphs import hear_of_graphs
 from xray_langchain.open_runs import OPEN_RUNS
 from xray_langchain.run import Run
-from xray_langchain.values import is_to_come, take_answer, take_inputs, take_late_inputs, take_output, tell_action
+from xray_langchain.values import is_to_come, take_answer, take_inputs, take_late_inputs, tell_action
 from xray_trace.instrumentation import guarded, look_inside, swallow
 
 __all__ = ["XRayCallbackHandler"]
@@ -73,15 +73,14 @@ class XRayCallbackHandler(BaseCallbackHandler):
                 hear_of_graphs(XRayCallbackHandler)
             kind = told.get("run_type") or "chain"
             run = self._begin(kind, serialized, run_id, told)
-            if run is not None:
-                metadata = told.get("metadata")
-                run.tell(describe(kind, run, told, of_chain(run.name, metadata) if metadata else None))
-                if type(inputs) is not dict:
-                    run.input(inputs, "input")
-                elif is_to_come(inputs):
-                    run.has_late_inputs = True
-                else:
-                    take_inputs(run, inputs)
+            if run is None:
+                return
+            metadata = told.get("metadata")
+            run.tell(describe(kind, run, told, of_chain(run.name, metadata) if metadata else None))
+            if type(inputs) is dict and is_to_come(inputs):
+                run.has_late_inputs = True
+            elif run.captures_inputs:
+                take_inputs(run, inputs)
         except BaseException as error:  # noqa: BLE001 - what is not our own goes on from there
             _give_up(run_id, error)
 
@@ -127,7 +126,9 @@ class XRayCallbackHandler(BaseCallbackHandler):
 
     def _begin(self, kind: str, serialized: Any, run_id: UUID, told: Told) -> Run | None:
         """Begin a run; None where there is nothing to tell of it."""
-        name, tags = name_of(kind, serialized, told), told.get("tags")
+        name, tags = told.get("name"), told.get("tags")
+        if type(name) is not str:
+            name = name_of(kind, serialized)
         is_hidden = bool(tags and _HIDDEN in tags) or kind in self._ignored or name in self._ignored
         run = OPEN_RUNS.begin(run_id, told.get("parent_run_id"), name, is_hidden)
         if run is None or is_hidden:
@@ -203,7 +204,16 @@ class XRayCallbackHandler(BaseCallbackHandler):
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **told: Any) -> None:
         """End the step that began as a chain's."""
-        _end(run_id, None, take_output, outputs, told)
+        try:
+            run = OPEN_RUNS.get(run_id)
+            if run is not None:
+                if run.has_late_inputs:
+                    take_inputs(run, told.get("inputs", ""))
+                run.output(outputs)
+        except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
+            swallow(fault, "taking a chain's output")
+        finally:
+            OPEN_RUNS.end(run_id)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
         """End the step that began as a chain's."""

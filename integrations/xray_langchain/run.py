@@ -86,14 +86,16 @@ class Run:
         step = self.step
         if step is None or self.is_hidden:
             return
-        stopped = None if error is None else stopped_by(error)
-        if stopped is not None:
-            self.say("langchain", stopped_by=stopped)
+        if error is not None:
+            stopped = stopped_by(error)
+            if stopped is not None:
+                self.say("langchain", stopped_by=stopped)
+                error = None
         if self._chunks:
             self._say_streamed(step)
         if self._has_news and self._metadata is not None:
             step.add_metadata(self._metadata)
-        step.end(None if stopped is not None else error)
+        step.end(error)
 
     def _group(self, name: str) -> dict[str, Any]:
         self._has_news = True
