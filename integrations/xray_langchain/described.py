@@ -10,11 +10,9 @@ Told = dict[str, Any]
 """What LangChain says in a callback beside the values: `parent_run_id`, `tags`, `metadata`, `name` and more."""
 
 
-def name_of(kind: str, serialized: Any, told: Told) -> str:
-    """Return the run's name; its kind where it has none."""
-    name = told.get("name")
-    if name is None and serialized:
-        name = serialized.get("name") or (serialized.get("id") or (None,))[-1]
+def name_of(kind: str, serialized: Any) -> str:
+    """Return the name of a run that LangChain says none of: that of what runs, else its kind."""
+    name = (serialized.get("name") or (serialized.get("id") or (None,))[-1]) if serialized else None
     return kind if name is None else str(name)
 
 

@@ -22,7 +22,6 @@ from xray_langchain.values import (
     take_answer,
     take_inputs,
     take_late_inputs,
-    take_output,
     take_result,
     tell_action,
 )
@@ -81,15 +80,14 @@ class XRayCallbackHandler(BaseCallbackHandler):
                 hear_of_graphs(XRayCallbackHandler)
             kind = told.get("run_type") or "chain"
             run = self._begin(kind, serialized, run_id, told)
-            if run is not None:
-                metadata = told.get("metadata")
-                run.tell(describe(kind, run, told, of_chain(run.name, metadata) if metadata else None))
-                if type(inputs) is not dict:
-                    run.input(inputs, "input")
-                elif is_to_come(inputs):
-                    run.has_late_inputs = True
-                else:
-                    take_inputs(run, inputs)
+            if run is None:
+                return
+            metadata = told.get("metadata")
+            run.tell(describe(kind, run, told, of_chain(run.name, metadata) if metadata else None))
+            if type(inputs) is dict and is_to_come(inputs):
+                run.has_late_inputs = True
+            elif run.captures_inputs:
+                take_inputs(run, inputs)
         except BaseException as error:  # noqa: BLE001 - what is not our own goes on from there
             _give_up(run_id, error)
 
@@ -135,7 +133,9 @@ class XRayCallbackHandler(BaseCallbackHandler):
 
     def _begin(self, kind: str, serialized: Any, run_id: UUID, told: Told) -> Run | None:
         """Begin a run; None where there is nothing to tell of it."""
-        name, tags = name_of(kind, serialized, told), told.get("tags")
+        name, tags = told.get("name"), told.get("tags")
+        if type(name) is not str:
+            name = name_of(kind, serialized)
         is_hidden = bool(tags and _HIDDEN in tags) or kind in self._ignored or name in self._ignored
         run = OPEN_RUNS.begin(run_id, told.get("parent_run_id"), name, is_hidden)
         if run is None or is_hidden:
@@ -211,7 +211,16 @@ class XRayCallbackHandler(BaseCallbackHandler):
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **told: Any) -> None:
         """End the step that began as a chain's."""
-        _end(run_id, None, take_output, outputs, told)
+        try:
+            run = OPEN_RUNS.get(run_id)
+            if run is not None:
+                if run.has_late_inputs:
+                    take_inputs(run, told.get("inputs", ""))
+                run.output(outputs)
+        except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
+            swallow(fault, "taking a chain's output")
+        finally:
+            OPEN_RUNS.end(run_id)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **told: Any) -> None:
         """End the step that began as a chain's."""

@@ -63,17 +63,20 @@ class OpenRuns:
     def end(self, run_id: UUID, error: BaseException | None = None) -> None:
         """End a run if it is open, and with a root all that is left open below it."""
         try:
-            self._end(run_id, error)
+            run = self._runs.get(run_id)
+            if run is not None:
+                self._end(run, error)
         except BaseException as fault:  # noqa: BLE001 - what is not our own goes on from here
-            with guarded("ending a run"):
-                self._end(run_id, error)  # a signal handler may have struck half-way
-            self._runs.pop(run_id, None)
+            run = self._runs.pop(run_id, None)
+            if run is not None:
+                with guarded("ending a run"):
+                    self._end(run, error)  # a signal handler may have struck half-way
             swallow(fault, "ending a run")
 
     def stop(self, run: Run, reason: str) -> None:
         """End a run that nobody says the end of."""
         run.say("langchain", stopped_by=reason)
-        self._end(run.run_id, None)
+        self._end(run, None)
 
     def inner(self, scope: Scope | None) -> Scope | None:
         """Return the inner one of the scope that is set and the run whose code this is; `look_inside` has it asked."""
@@ -85,18 +88,15 @@ class OpenRuns:
         run = self._runs.get(getattr(config.get("callbacks"), "parent_run_id", None))
         return scope if run is None else inner_of(scope, run.step)
 
-    def _end(self, run_id: UUID, error: BaseException | None) -> None:
-        run = self._runs.get(run_id)
-        if run is None:
-            return
+    def _end(self, run: Run, error: BaseException | None) -> None:
         if run.below is not None:
             for left in sorted(run.below, key=_number, reverse=True):
                 self.stop(left, "the end of its root")
-            self._roots.pop(run_id, None)
+            self._roots.pop(run.run_id, None)
         elif run.root.below is not None:
             run.root.below.discard(run)
         run.end(error)
-        self._runs.pop(run_id, None)
+        self._runs.pop(run.run_id, None)
 
     def _add(self, run: Run) -> None:
         self._runs[run.run_id] = run

@@ -63,17 +63,19 @@ class Run:
         """Write what is known from the start."""
         self._metadata = metadata
         if self.step is not None:
-            self.step.add_metadata(metadata)
+            self.step.described = metadata
 
     def say(self, group: str, **said: object) -> None:
         """Add to what is written at the end."""
-        self._group(group).update(said)
+        known = self._metadata or {}
+        self._metadata = {**known, group: {**known.get(group, {}), **said}}
+        self._has_news = True
 
     def count(self, name: str) -> int:
         """Count one more of these; returns how many there are."""
-        counts = self._group("langchain")
-        counts[name] = counts.get(name, 0) + 1
-        return int(counts[name])
+        number = int(self._said("langchain").get(name, 0)) + 1
+        self.say("langchain", **{name: number})
+        return number
 
     def count_chunk(self) -> None:
         """Count a piece of a streamed answer."""
@@ -86,24 +88,26 @@ class Run:
         step = self.step
         if step is None or self.is_hidden:
             return
-        stopped = None if error is None else stopped_by(error)
-        if stopped is not None:
-            self.say("langchain", stopped_by=stopped)
+        if error is not None:
+            stopped = stopped_by(error)
+            if stopped is not None:
+                self.say("langchain", stopped_by=stopped)
+                error = None
         if self._chunks:
             self._say_streamed(step)
-        if self._has_news and self._metadata is not None:
-            step.add_metadata(self._metadata)
-        step.end(None if stopped is not None else error)
+        if self._has_news:
+            step.described = self._metadata
+        step.end(error)
 
-    def _group(self, name: str) -> dict[str, Any]:
-        self._has_news = True
-        if self._metadata is None:
-            self._metadata = {}
-        return self._metadata.setdefault(name, {})
+    def _said(self, group: str) -> dict[str, Any]:
+        return (self._metadata or {}).get(group, {})
 
     def _say_streamed(self, step: Step) -> None:
-        told = self._group("gen_ai")
-        told.setdefault("request", {})["stream"] = True
+        told = self._said("gen_ai")
         first_seconds = round(self._first_chunk_seconds - step.began_seconds, 6)
-        told.setdefault("response", {})["time_to_first_chunk"] = first_seconds
+        self.say(
+            "gen_ai",
+            request={**told.get("request", {}), "stream": True},
+            response={**told.get("response", {}), "time_to_first_chunk": first_seconds},
+        )
         self.say("langchain", chunks=self._chunks)

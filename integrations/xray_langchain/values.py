@@ -11,7 +11,7 @@ from xray_langchain.described import Told
 from xray_langchain.run import Run
 from xray_trace.instrumentation import begin_step
 
-__all__ = ["is_to_come", "take_answer", "take_inputs", "take_late_inputs", "take_output", "take_result", "tell_action"]
+__all__ = ["is_to_come", "take_answer", "take_inputs", "take_late_inputs", "take_result", "tell_action"]
 
 MOST_KEYS = 50
 """A dictionary of more entries is data rather than arguments, and taken as one value."""
@@ -38,13 +38,6 @@ def take_late_inputs(run: Run, told: Told) -> None:
     """Take what went in where it is told at the end."""
     if run.has_late_inputs:
         take_inputs(run, told.get("inputs", ""))
-
-
-def take_output(run: Run, output: object, told: Told) -> None:
-    """Take what came out of a chain."""
-    if run.has_late_inputs:
-        take_late_inputs(run, told)
-    run.output(output)
 
 
 def take_answer(run: Run, response: LLMResult | None) -> None:

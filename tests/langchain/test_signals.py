@@ -72,9 +72,8 @@ def run_struck_at(number: int) -> bool:
 def test_wherever_it_strikes_it_reaches_the_program_and_the_runs_end_with_their_root(recorder: MemoryTracer) -> None:
     struck = list(itertools.takewhile(run_struck_at, itertools.count(1)))
     assert len(struck) > 100
-    assert (
-        len(OPEN_RUNS) <= 5
-    )  # roots alone, of which it struck before their end was heard, as it may before we are called
+    assert len(OPEN_RUNS) <= 5  # roots alone, struck before their end was heard, as may be before we are called
+    assert len(OPEN_RUNS) == len(OPEN_RUNS.roots)
     for run_id in [root.run_id for root in OPEN_RUNS.roots]:
         OPEN_RUNS.end(run_id)
     assert recorder.recorder.core.running.steps == {}
