@@ -30,21 +30,32 @@ class _Ids:
         """Take a new random number: a fork's child must not go on with its parent's."""
         self._process = os.urandom(PROCESS_DIGITS // 2).hex()
         self._next_count = itertools.count(_FIRST).__next__
+        self._uuid_key = b""
 
     def next(self) -> str:
         """Return an id that no process has given before."""
         return self._process + str(self._next_count())
 
+    def next_uuid(self) -> str:
+        """Return a UUID of version 4 that no process has given before: 16 random bytes and a count, hashed."""
+        import hashlib  # imported with the first trace: importing the SDK must cost a program little
 
-new_id = _Ids().next
+        key = self._uuid_key = self._uuid_key or os.urandom(16)
+        digits = hashlib.blake2b(self.next().encode(), digest_size=16, key=key).hexdigest()
+        variant = "89ab"[int(digits[16], 16) & 3]  # RFC 9562, sections 4.1 and 4.2, say what is no digit of chance
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+_ids = _Ids()
+
+new_id = _ids.next
 """Return 32 hexadecimal digits that nobody has used; safe from any thread, in signal handlers and over fork."""
 
 
 def new_trace_id(project_id: str | None) -> str:
     """Return `{projectId}-{uuid}` where the project is known, else a UUID alone."""
-    import uuid  # imported with the first trace: importing the SDK must cost a program little
-
-    return f"{project_id}-{uuid.uuid4()}" if project_id else str(uuid.uuid4())
+    made = _ids.next_uuid()
+    return f"{project_id}-{made}" if project_id else made
 
 
 def is_valid_id(text: object) -> bool:

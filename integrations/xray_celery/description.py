@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from xray_celery.message_headers import HEADER_GROUP
 from xray_trace.instrumentation import ArgumentBinder, Step
 
-__all__ = ["attach_arguments", "describe", "messaging"]
+__all__ = ["attach_arguments", "describe"]
 
 _NAMES = (
     ("task", "task"),
@@ -31,16 +31,6 @@ def describe(fields: Mapping[str, Any], **more: object) -> dict[str, object]:
     described = {name: value for name, field in _NAMES if (value := fields.get(field)) is not None}
     described.update(more)
     return described
-
-
-def messaging(task_id: object, queue: object, operation: str) -> dict[str, object]:
-    """Return the names of OpenTelemetry's semantic conventions for messages."""
-    return {
-        "system": "celery",
-        "destination": {"name": queue},
-        "message": {"id": task_id},
-        "operation": {"type": operation},
-    }
 
 
 def attach_arguments(step: Step, task: Any, args: Any, kwargs: Any) -> None:

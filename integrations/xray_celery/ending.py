@@ -7,7 +7,7 @@ from typing import Any
 from celery.exceptions import Reject, TaskRevokedError, Terminated, TimeLimitExceeded, WorkerLostError
 from celery.states import FAILURE, RETRY, REVOKED
 
-from xray_celery.description import attach_arguments, describe, messaging
+from xray_celery.description import attach_arguments, describe
 from xray_celery.message_headers import STEP_ID, continue_request, names_a_trace
 from xray_celery.options import Options
 from xray_celery.received import Received
@@ -89,10 +89,7 @@ class Ending:
         trace = continue_request(fields, name)
         if not is_left_out:
             queue = (fields.get("delivery_info") or {}).get("routing_key")
-            metadata = {
-                "celery": describe(fields, queue=queue, **outcome),
-                "messaging": messaging(fields.get("id"), queue, "process"),
-            }
+            metadata = {"celery": describe(fields, operation="run", queue=queue, **outcome)}
             step = begin_step(name, parent=trace, step_id=fields.get(STEP_ID), metadata=metadata)
             if step.is_recorded and self._options.capture_args and task is not None:
                 attach_arguments(step, task, fields.get("args"), fields.get("kwargs"))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from celery import current_app
 
 from xray_celery.chords import CHORD_UNLOCK, header_group, shared_group
-from xray_celery.description import attach_arguments, describe, messaging
+from xray_celery.description import attach_arguments, describe
 from xray_celery.message_headers import HEADER_GROUP, continue_request, names_a_trace, write_headers
 from xray_celery.options import Options, registered
 from xray_celery.received import Received
@@ -127,8 +127,7 @@ class Publisher:
         if group_id is not None:
             headers[HEADER_GROUP] = group_id
         if step.is_recorded:
-            sent = messaging(task_id, route["routing_key"], "send")
-            step.add_metadata({"celery": describe(fields, **route), "messaging": sent})
+            step.described = {"celery": describe(fields, operation="publish", **route)}
             if self._options.capture_args:
                 attach_arguments(step, registered(self._options.app or current_app).get(name), args, kwargs)
         write_headers(headers, step)

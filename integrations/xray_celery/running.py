@@ -9,7 +9,7 @@ from billiard import common
 from celery.exceptions import Reject, Retry
 from celery.states import FAILURE, IGNORED, REJECTED, RETRY, SUCCESS
 
-from xray_celery.description import attach_arguments, describe, messaging
+from xray_celery.description import attach_arguments, describe
 from xray_celery.message_headers import STEP_ID, continue_request, names_a_trace
 from xray_celery.options import Options
 from xray_celery.publishing import give_up_publish
@@ -118,10 +118,10 @@ class Runner:
             return _Run(step, trace, {})
         delivery = fields.get("delivery_info") or {}
         queue = delivery.get("routing_key")
-        described = describe(
-            fields, queue=queue, redelivered=bool(delivery.get("redelivered")), **({"eager": True} if is_eager else {})
-        )
-        step.add_metadata({"celery": described, "messaging": messaging(fields.get("id"), queue, "process")})
+        described = describe(fields, operation="run", queue=queue, redelivered=bool(delivery.get("redelivered")))
+        if is_eager:
+            described["eager"] = True
+        step.described = {"celery": described}
         return _Run(step, trace, described)
 
     def _end(self, run: _Run, outcome: _Outcome, *, acks_late: bool) -> None:
@@ -131,7 +131,7 @@ class Runner:
             if outcome.state == SUCCESS and self._options.capture_result:
                 run.step.output(outcome.returned)
             runtime = round(time.monotonic() - run.began_seconds, 6)
-            run.step.add_metadata({"celery": {**run.described, **outcome.describe(), "runtime": runtime}})
+            run.step.described = {"celery": {**run.described, **outcome.describe(), "runtime": runtime}}
         run.step.end(outcome.error)
         if run.trace is not None:
             outcome.end(run.trace)

@@ -60,10 +60,8 @@ def of_tool(name: str, call_id: object) -> dict[str, Any]:
     return {"operation": {"name": "execute_tool"}, "tool": tool}
 
 
-def of_chain(name: str, metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def of_chain(name: str, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
     """Tell of a chain where it is an agent or a graph; None where it is a chain like any other."""
-    if not metadata:
-        return None
     if metadata.get("lc_agent_name") == name:
         return {"operation": {"name": "invoke_agent"}, "agent": {"name": name}}
     if metadata.get("ls_integration") == "langgraph" and "langgraph_node" not in metadata:

@@ -1,6 +1,8 @@
 """XRayCallbackHandler: what LangChain calls back, each run told as a step."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 from uuid import UUID
 
@@ -47,7 +49,6 @@ class XRayCallbackHandler(BaseCallbackHandler):
     counts.
     """
 
-    run_inline = True  # in an executor the callbacks would come late, out of order and in a copied context
     raise_error = True  # our own errors end in the guard; what a signal handler of the program's raised must reach it
 
     def __init__(
@@ -57,6 +58,18 @@ class XRayCallbackHandler(BaseCallbackHandler):
         self._captures_outputs = capture_outputs
         self._ignored = frozenset({ignore} if isinstance(ignore, str) else ignore)
         look_inside(OPEN_RUNS.inner)
+
+    @property
+    def run_inline(self) -> bool:  # type: ignore[override]
+        """Say that it is to be called at once: an executor would do it late, out of order and in a copied context.
+
+        Not so to the asynchronous `on_llm_start`: where one handler is called at once, it leaves out all that are not.
+        What it goes on to call asks again, and calls ours at once in any case.
+        """
+        asking: FrameType | None = sys._getframe(1)
+        if asking is not None and asking.f_code.co_name == "<listcomp>":  # a frame of its own before Python 3.12
+            asking = asking.f_back
+        return asking is None or asking.f_code.co_name != "on_llm_start"
 
     # -- a run begins -----------------------------------------------------------------------------------
     # Without the guard's `with`, which takes as long as half of the rest: most of what this costs is paid here.
@@ -69,7 +82,8 @@ class XRayCallbackHandler(BaseCallbackHandler):
             kind = told.get("run_type") or "chain"
             run = self._begin(kind, serialized, run_id, told)
             if run is not None:
-                run.tell(describe(kind, run, told, of_chain(run.name, told.get("metadata"))))
+                metadata = told.get("metadata")
+                run.tell(describe(kind, run, told, of_chain(run.name, metadata) if metadata else None))
                 if type(inputs) is not dict:
                     run.input(inputs, "input")
                 elif is_to_come(inputs):
@@ -229,16 +243,14 @@ class XRayCallbackHandler(BaseCallbackHandler):
 
 
 def _end(run_id: UUID, error: BaseException | None, take: Callable[..., object] | None, *taken: object) -> None:
-    run = OPEN_RUNS.get(run_id)
-    if run is None:
-        return
     try:
-        if take is not None:
+        run = OPEN_RUNS.get(run_id)
+        if run is not None and take is not None:
             take(run, *taken)
     except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
         swallow(fault, "taking what came out of a run")
     finally:
-        OPEN_RUNS.end(run, error)
+        OPEN_RUNS.end(run_id, error)
 
 
 def _give_up(run_id: UUID, error: BaseException) -> None:
@@ -246,7 +258,5 @@ def _give_up(run_id: UUID, error: BaseException) -> None:
     try:
         swallow(error, "beginning a run")
     except BaseException:
-        run = OPEN_RUNS.get(run_id)
-        if run is not None:
-            OPEN_RUNS.end(run, error)
+        OPEN_RUNS.end(run_id, error)
         raise

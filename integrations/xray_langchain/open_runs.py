@@ -11,7 +11,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from xray_langchain.run import Run
 from xray_trace import Step
-from xray_trace.instrumentation import NO_STEP, Scope, begin_step, get_scope, swallow
+from xray_trace.instrumentation import NO_STEP, Scope, begin_step, get_scope, guarded, swallow
 
 __all__ = ["OPEN_RUNS", "OpenRuns"]
 
@@ -27,14 +27,17 @@ class OpenRuns:
         self._runs: dict[UUID | None, Run] = {}
         self._roots: dict[UUID, Run] = {}
         self._most_roots = most_roots
+        self.get = self._runs.get
+        """Return the run of this id if it is open."""
 
     def __len__(self) -> int:
         """Return how many are open."""
         return len(self._runs)
 
-    def get(self, run_id: UUID | None) -> Run | None:
-        """Return the run if it is open."""
-        return self._runs.get(run_id)
+    @property
+    def roots(self) -> list[Run]:
+        """Return those without a parent that is known, the oldest first."""
+        return list(self._roots.values())
 
     def begin(self, run_id: UUID, parent_run_id: UUID | None, name: str, is_hidden: bool) -> Run | None:
         """Begin a run; None where nothing is recorded, or another handler has begun the run already."""
@@ -43,34 +46,34 @@ class OpenRuns:
             return None
         above = None if parent_run_id is None else runs.get(parent_run_id)
         around = None if above is None else above.step
-        step = around if is_hidden else begin_step(name, parent=around and inner_of(get_scope(), around))
-        if step is NO_STEP:
-            return None
-        run = runs[run_id] = Run(run_id, name, step, above, is_hidden)
-        run.is_below = around is not None
-        if above is None:
-            run.below = set()
-            self._add_root(run)
-        elif run.root.below is not None:
-            run.root.below.add(run)
+        step = None
+        try:
+            step = around if is_hidden else begin_step(name, parent=around and inner_of(get_scope(), around))
+            if step is NO_STEP:
+                return None
+            run = Run(run_id, name, step, above, is_hidden)
+            run.is_below = around is not None
+            self._add(run)
+        except BaseException as error:  # a signal handler has struck, and nobody else knows of the step
+            if step is not None and not is_hidden:
+                step.end(error)
+            raise
         return run
 
-    def end(self, run: Run, error: BaseException | None = None) -> None:
-        """End a run, and with a root all that is left open below it."""
+    def end(self, run_id: UUID, error: BaseException | None = None) -> None:
+        """End a run if it is open, and with a root all that is left open below it."""
         try:
-            if run.below is not None:
-                self._end_root(run, run.below)
-            elif run.root.below is not None:
-                run.root.below.discard(run)
-            if self._runs.pop(run.run_id, None) is not None:
-                run.end(error)
-        except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
+            self._end(run_id, error)
+        except BaseException as fault:  # noqa: BLE001 - what is not our own goes on from here
+            with guarded("ending a run"):
+                self._end(run_id, error)  # a signal handler may have struck half-way
+            self._runs.pop(run_id, None)
             swallow(fault, "ending a run")
 
     def stop(self, run: Run, reason: str) -> None:
         """End a run that nobody says the end of."""
         run.say("langchain", stopped_by=reason)
-        self.end(run)
+        self._end(run.run_id, None)
 
     def inner(self, scope: Scope | None) -> Scope | None:
         """Return the inner one of the scope that is set and the run whose code this is; `look_inside` has it asked."""
@@ -82,15 +85,29 @@ class OpenRuns:
         run = self._runs.get(getattr(config.get("callbacks"), "parent_run_id", None))
         return scope if run is None else inner_of(scope, run.step)
 
-    def _end_root(self, run: Run, below: set[Run]) -> None:
-        self._roots.pop(run.run_id, None)
-        for left in sorted(below, key=_number, reverse=True):
-            self.stop(left, "the end of its root")
+    def _end(self, run_id: UUID, error: BaseException | None) -> None:
+        run = self._runs.get(run_id)
+        if run is None:
+            return
+        if run.below is not None:
+            for left in sorted(run.below, key=_number, reverse=True):
+                self.stop(left, "the end of its root")
+            self._roots.pop(run_id, None)
+        elif run.root.below is not None:
+            run.root.below.discard(run)
+        run.end(error)
+        self._runs.pop(run_id, None)
 
-    def _add_root(self, run: Run) -> None:
+    def _add(self, run: Run) -> None:
+        self._runs[run.run_id] = run
+        if run.root is not run:
+            if run.root.below is not None:
+                run.root.below.add(run)
+            return
+        run.below = set()
         self._roots[run.run_id] = run
         if len(self._roots) > self._most_roots:
-            for oldest in list(self._roots.values())[: -self._most_roots]:
+            for oldest in self.roots[: -self._most_roots]:
                 self.stop(oldest, "too many open runs")
 
 

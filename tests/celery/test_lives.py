@@ -82,7 +82,7 @@ def test_each_tick_of_beat_is_a_trace_that_its_run_ends(place: Place) -> None:
     with place.worker("ticked", "-P", "solo") as worker:
         schedule = str(place.folder / "schedule")
         with CeleryProcess(place.folder / "beat", place.variables, "beat", "-s", schedule) as beat:
-            ticks = {"metadata.celery.task": "tests.tick", "metadata.messaging.operation.type": "process"}
+            ticks = {"metadata.celery.task": "tests.tick", "metadata.celery.operation": "run"}
             assert place.wait(lambda: len(place.reader.steps_where(ticks)) >= 3)
             assert beat.end() == 0
         assert worker.end() == 0

@@ -38,7 +38,7 @@ def test_many_runs_at_once_each_lie_below_their_own_publish(place: Place, worker
 def test_retries_and_chords_go_on_in_the_trace_that_they_began(place: Place, worker: CeleryProcess) -> None:
     retried = pipeline.retry.delay(2)
     retried.get(GET_SECONDS)
-    runs = place.steps({"metadata.celery.task_id": retried.id, "metadata.messaging.operation.type": "process"}, 3)
+    runs = place.steps({"metadata.celery.task_id": retried.id, "metadata.celery.operation": "run"}, 3)
     assert [run["metadata"]["celery"]["state"] for run in runs] == ["RETRY", "RETRY", "SUCCESS"]
     assert len({run["traceId"] for run in runs}) == 1
     with xray.trace("chord") as began:

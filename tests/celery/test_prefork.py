@@ -61,12 +61,6 @@ def test_a_run_tells_of_its_queue_worker_state_and_length(place: Place) -> None:
         }.items()
     )
     assert 0 <= told["celery"]["runtime"] < GET_SECONDS
-    assert told["messaging"] == {
-        "system": "celery",
-        "destination": {"name": "celery"},
-        "message": {"id": result.id},
-        "operation": {"type": "process"},
-    }
     sent = place.publish_of(result.id)["metadata"]["celery"]
     assert sent["expires"]
     assert sent["routing_key"] == "celery"
@@ -181,7 +175,7 @@ def test_a_task_that_is_ignored_is_no_error(place: Place) -> None:
 def test_each_attempt_of_a_task_that_is_retried_is_a_step(place: Place) -> None:
     result = pipeline.retry.delay(2)
     result.get(GET_SECONDS)
-    found = place.steps({"metadata.celery.task_id": result.id, "metadata.messaging.operation.type": "process"}, 3)
+    found = place.steps({"metadata.celery.task_id": result.id, "metadata.celery.operation": "run"}, 3)
     told = [step["metadata"]["celery"] for step in found]
     assert [(one["retries"], one["state"]) for one in told] == [(0, "RETRY"), (1, "RETRY"), (2, "SUCCESS")]
     assert "attempt 0" in told[0]["reason"]
@@ -221,7 +215,7 @@ def test_a_rejected_task_fails_the_trace_that_it_began(place: Place) -> None:
 def test_a_task_that_is_delivered_again_has_a_step_for_each_run(place: Place, tmp_path: Path) -> None:
     result = pipeline.redelivered.delay(str(tmp_path))
     assert result.get(GET_SECONDS) == "second"
-    runs = place.steps({"metadata.celery.task_id": result.id, "metadata.messaging.operation.type": "process"}, 2)
+    runs = place.steps({"metadata.celery.task_id": result.id, "metadata.celery.operation": "run"}, 2)
     told = [run["metadata"]["celery"] for run in runs]
     assert {(one["state"], one["redelivered"]) for one in told} == {("REJECTED", False), ("SUCCESS", True)}
     assert len({run["parentStepId"] for run in runs}) == 1

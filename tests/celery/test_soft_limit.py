@@ -40,6 +40,9 @@ def worker(place: Place) -> Iterator[CeleryProcess]:
     folder = place.folder / "striking"
     arguments = ("worker", "-n", "striking@test", "-P", "prefork", "-c", "1", "--without-mingle", "--without-gossip")
     with CeleryProcess(folder, place.variables, *arguments, app="tests.celery.striking") as worker:
+        send("quiet", 1).get(
+            GET_SECONDS
+        )  # which connects its process to the broker: no library is to be struck in that
         yield worker
 
 

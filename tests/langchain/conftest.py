@@ -15,7 +15,7 @@ __all__ = ["recorder"]
 def _no_run_is_left() -> Iterator[None]:
     yield
     uninstall()
-    assert len(OPEN_RUNS) == 0
+    assert (len(OPEN_RUNS), OPEN_RUNS.roots) == (0, [])
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ def with_handlers(*handlers: BaseCallbackHandler) -> RunnableConfig:
 
 def check_told_once(recorder: MemoryTracer) -> None:
     assert paths(recorder) == TOLD_ONCE
+    assert sorted(step.number or 0 for step in recorder.steps) == [1, 2, 3]
     assert of(recorder, "work").metadata["langchain"]["events"] == 1
 
 

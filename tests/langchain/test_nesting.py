@@ -110,6 +110,17 @@ def test_a_run_that_was_given_handlers_of_its_own_lies_in_the_run_around_it(reco
     assert paths(recorder) == ["outer", "outer/inner"]
 
 
+def test_a_run_that_is_given_the_config_of_one_in_another_trace_stays_in_the_step_that_runs(
+    recorder: MemoryTracer,
+) -> None:
+    with xray.trace("request"), xray.step("handle"):
+        with xray.trace("other"):
+            elsewhere = CallbackManager.configure([XRayCallbackHandler()]).on_chain_start({"name": "elsewhere"}, {})
+        inner.invoke("Lima", {"callbacks": elsewhere.get_child()})
+        elsewhere.on_chain_end({})
+    assert sorted(paths(recorder)) == ["elsewhere", "handle", "handle/inner"]
+
+
 def test_a_step_after_a_run_has_ended_is_none_of_its_children(recorder: MemoryTracer) -> None:
     with xray.trace("request"):
         inner.invoke("Lima")

@@ -15,7 +15,7 @@ from xray_langchain import XRayCallbackHandler
 from xray_langchain.open_runs import OPEN_RUNS, OpenRuns
 
 import xray_trace as xray
-from tests.langchain.told import model, of, parent_of
+from tests.langchain.told import model, of, parent_of, paths
 from xray_trace.testing import MemoryTracer
 
 pytestmark = pytest.mark.usefixtures("installed")
@@ -145,6 +145,27 @@ def test_a_model_whose_consumer_stops_early_says_so_and_has_what_had_come(record
     assert step.output["content"] == "sun "
 
 
+def test_a_model_whose_consumer_leaves_the_loop_is_told_of_at_once(recorder: MemoryTracer) -> None:
+    for _ in model("sun and wind").stream("weather?"):
+        break
+    assert of(recorder, "ToolModel").metadata["langchain"]["stopped_by"] == "GeneratorExit"
+
+
+def test_a_stream_that_is_kept_and_never_read_on_ends_with_the_run_around_it(recorder: MemoryTracer) -> None:
+    kept: list[Iterator[AIMessageChunk]] = []
+
+    def outer(asked: str) -> str:
+        kept.append(model("sun and wind").stream(asked))
+        return str(next(kept[0]).content)
+
+    assert RunnableLambda(outer).invoke("weather?") == "sun"
+    assert paths(recorder) == ["outer", "outer/ToolModel"]
+    assert of(recorder, "ToolModel").metadata["langchain"]["stopped_by"] == "the end of its root"
+    assert len(OPEN_RUNS) == 0
+    assert "".join(str(chunk.content) for chunk in kept[0]) == " and wind"
+    assert len(recorder.steps) == 2
+
+
 async def test_an_async_consumer_that_stops_early_is_no_error(recorder: MemoryTracer) -> None:
     stream = (model("sun and wind") | pass_on).astream("weather?")
     async for _ in stream:
@@ -208,7 +229,7 @@ def test_of_too_many_open_roots_the_oldest_is_closed(recorder: MemoryTracer) -> 
     assert len(runs) == 3
     for run in (begun[1], begun[2]):
         assert run is not None
-        runs.end(run)
+        runs.end(run.run_id)
     assert below is not None
     assert len(runs) == 0
     assert len(OPEN_RUNS) == 0

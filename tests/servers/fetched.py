@@ -9,16 +9,20 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.servers.process import ServerFailed
 
-__all__ = ["jars", "minio_program", "redis_program"]
+__all__ = ["Suite", "jars", "langchain_suite", "minio_program", "redis_program"]
 
 HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".servers"
+SUITE = HERE.parent / "langchain" / "suite" / "requirements.txt"
 MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 FETCH_SECONDS = 15 * 60  # MinIO is compiled, which takes two minutes on two cores that have nothing else to do
 
@@ -74,6 +78,32 @@ def _libraries(command: list[str]) -> list[str]:
     """Return what apt lists as depended upon; without the C library, which is the system's."""
     found = set(re.findall(r"^(?:  Depends: )?(lib[^\s:]+)$", _run(command), re.MULTILINE))
     return sorted(name for name in found if not name.startswith("libc6"))
+
+
+class Suite(NamedTuple):
+    """A library's own tests."""
+
+    python: Path
+    """The interpreter of an environment that has what they need."""
+    source: Path
+    """The library's source, from which they are run."""
+
+
+def langchain_suite(version: str) -> Suite:
+    """Return langchain-core's own tests, with an environment of their own. Raises `ServerFailed`."""
+    needed = hashlib.sha256(SUITE.read_bytes()).hexdigest()[:12]
+
+    def fetch(folder: Path) -> None:
+        _run([sys.executable, "-m", "venv", str(folder / "environment")])
+        pip = [str(folder / "environment" / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, "install", f"langchain-core=={version}", "--requirement", str(SUITE)])
+        whole = ["--no-deps", "--no-binary", "langchain-core", "--dest", str(folder)]
+        _run([*pip, "download", *whole, f"langchain-core=={version}"])
+        with tarfile.open(folder / f"langchain_core-{version}.tar.gz") as archive:
+            archive.extractall(folder, filter="data")
+
+    place = _fetched(f"langchain-core-{version}-{needed}", fetch)
+    return Suite(place / "environment" / "bin" / "python", place / f"langchain_core-{version}")
 
 
 def _fetched(name: str, fetch: Callable[[Path], None]) -> Path:

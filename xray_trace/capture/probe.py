@@ -26,6 +26,7 @@ __all__ = [
     "Budget",
     "TooLarge",
     "is_flat",
+    "is_shallow",
     "look_at",
 ]
 
@@ -93,6 +94,20 @@ def is_flat(value: dict[Any, Any], harmless: Container[str]) -> bool:
         pass_on_signal(error)
         return False
     return text <= _MOST_FLAT_TEXT
+
+
+def is_shallow(value: dict[Any, Any], harmless: Container[str]) -> bool:
+    """Tell whether a dict is small and holds, under these names, flat dicts alone; an integration's metadata."""
+    if len(value) > _MOST_FLAT_ENTRIES:
+        return False
+    try:
+        for name, node in value.items():
+            if type(name) is not str or name not in harmless or type(node) is not dict or not is_flat(node, harmless):
+                return False
+    except RuntimeError as error:  # as above
+        pass_on_signal(error)
+        return False
+    return True
 
 
 def look_at(value: Any, budget: Budget = CALLER_BUDGET, levels: int = MAX_DEPTH) -> set[str] | None:

@@ -36,9 +36,17 @@ class Metadata:
     def encode(self) -> bytes:
         """Return all as one JSON object."""
         first = self._first.get(None, b"{}")
-        if not self._later:
-            return first
-        encoded = _encode({**_decode(first), **self._later})
+        return self._join(first) if self._later else first
+
+    def encode_on(self, below: bytes) -> bytes:
+        """Return all as one JSON object, on top of another one."""
+        return self._join(below, self._first.get(None, b"{}"))
+
+    def _join(self, *objects: bytes) -> bytes:
+        joined: _RawObject = {}
+        for each in objects:
+            joined.update(_decode(each))
+        encoded = _encode({**joined, **self._later})
         if len(encoded) > _MAX_BYTES:
             return self._capturer.metadata(msgspec.json.decode(encoded))
         return encoded

@@ -33,7 +33,7 @@ def link_to_span(step: "Step") -> None:
     Of several steps within one span it is the first, the outermost, that the span names.
     """
     api: Any = sys.modules[_API]
-    span = api.get_current_span()
+    span: Any = api.get_current_span()
     seen = None if span is api.INVALID_SPAN else _read(span)  # where nothing is traced it is that one, nearly always
     if seen is None:
         return

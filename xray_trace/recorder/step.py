@@ -38,6 +38,9 @@ class Step(Scope, eq=False):
     """When it began, by the monotonic clock."""
     options: StepOptions
     _metadata: Metadata | None = None
+    described: Mapping[str, object] | None = None
+    """Metadata of an integration's, which changes nothing in it but may put another in its place: encoded as the step
+    is told, and not each time that more is known. What the user says of the step comes on top."""
     parts: list[Part] = msgspec.field(default_factory=list)
     """What was captured so far."""
     _is_small: bool = True
@@ -184,9 +187,15 @@ class Step(Scope, eq=False):
         return Unfinished(Record(trace.trace_id, pending, whole), closings, keep_lean)
 
     def _event(self, kind: StepType) -> StepEvent:
-        metadata = b"{}" if self._metadata is None else self._metadata.encode()
         at_seconds, parent_id = self._at_seconds, self._parent_id
-        return StepEvent(kind, self.step_id, self.name, self.number, at_seconds, None, parent_id, metadata)
+        return StepEvent(kind, self.step_id, self.name, self.number, at_seconds, None, parent_id, self._encoded())
+
+    def _encoded(self) -> bytes:
+        said, described = self._metadata, self.described
+        if described is None or self.core is None:
+            return b"{}" if said is None else said.encode()
+        encoded = self.core.encode_metadata(described)
+        return encoded if said is None else said.encode_on(encoded)
 
     def _identified(self, core: RecorderCore, part: Part) -> Part:
         if not is_large(part) or part.data_id is not None:
