@@ -42,7 +42,7 @@ def worker(place: Place) -> Iterator[CeleryProcess]:
     with CeleryProcess(folder, place.variables, *arguments, app="tests.celery.striking") as worker:
         send("quiet", 1).get(
             GET_SECONDS
-        )  # which connects its process to the broker: no library is to be struck in that
+        )  # its process is connected: no library is struck while it does that
         yield worker
 
 
