@@ -107,13 +107,21 @@ def show(console: Console, reader: Reader) -> None:
 
 
 def the_trace(reader: Reader) -> dict[str, Any]:
-    """Return the trace once its last task has run."""
+    """Return the trace once its last task has run, and every process has told what it did before."""
     deadline = time.monotonic() + START_SECONDS
-    while not (steps := reader.steps_where({"stepName": LAST_STEP, "durationMs": {"$exists": True}})):
-        if time.monotonic() > deadline:
-            raise DemoFailed("the letter was not sent in time.")
+    while time.monotonic() < deadline:
+        for last in reader.steps_where({"stepName": LAST_STEP, "durationMs": {"$exists": True}}):
+            found = reader.trace(last["traceId"])
+            if is_whole(found["steps"]):
+                return found
         time.sleep(0.1)
-    return reader.trace(steps[0]["traceId"])
+    raise DemoFailed("the letter was not sent in time.")
+
+
+def is_whole(steps: list[dict[str, Any]]) -> bool:
+    """Tell whether each step has ended, and the one that it lies below is there, too."""
+    known = {step["stepId"] for step in steps}
+    return all("durationMs" in step and step.get("parentStepId") in {None, *known} for step in steps)
 
 
 if __name__ == "__main__":
