@@ -8,7 +8,7 @@ from celery.exceptions import Reject, TaskRevokedError, Terminated, TimeLimitExc
 from celery.states import FAILURE, RETRY, REVOKED
 
 from xray_celery.description import attach_arguments, describe
-from xray_celery.message_headers import STEP_ID, continue_request
+from xray_celery.message_headers import STEP_ID, continue_request, names_a_trace
 from xray_celery.options import Options
 from xray_celery.received import Received
 from xray_celery.running import Runner
@@ -83,8 +83,11 @@ class Ending:
     def _tell(
         self, fields: Mapping[str, Any], name: str, outcome: dict[str, object], error: BaseException, task: Any
     ) -> None:
+        is_left_out = name in self._options.ignore
+        if is_left_out and not names_a_trace(fields):
+            return
         trace = continue_request(fields, name)
-        if name not in self._options.ignore:
+        if not is_left_out:
             queue = (fields.get("delivery_info") or {}).get("routing_key")
             metadata = {"celery": describe(fields, operation="run", queue=queue, **outcome)}
             step = begin_step(name, parent=trace, step_id=fields.get(STEP_ID), metadata=metadata)

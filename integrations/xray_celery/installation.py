@@ -7,6 +7,7 @@ from typing import Any
 from celery import signals
 
 import xray_trace as xray
+from xray_celery.chords import CHORD_UNLOCK
 from xray_celery.ending import Ending
 from xray_celery.options import Options
 from xray_celery.publishing import Publisher, give_up_publish
@@ -32,7 +33,7 @@ def install(
     that get no steps.
     """
     uninstall()
-    for signal, receiver in _receivers(Options(app, capture_args, capture_result, frozenset(ignore))):
+    for signal, receiver in _receivers(Options(app, capture_args, capture_result, frozenset({*ignore, CHORD_UNLOCK}))):
         signal.connect(receiver, weak=False, dispatch_uid=_UID)
     atexit.register(give_up_publish)  # before the tracer's own hook, which is older: the latest come first
 

@@ -46,9 +46,9 @@ def _is_ours(headers: Mapping[str, Any]) -> bool:
     return len(trace_digits) == 32 and trace_digits in str(headers.get(_CONTEXT)).replace("-", "")
 
 
-def names_a_trace(headers: Mapping[str, Any]) -> bool:
-    """Tell whether the headers have our own."""
-    return _CONTEXT in headers
+def names_a_trace(fields: Mapping[str, Any]) -> bool:
+    """Tell whether our own header is there."""
+    return _CONTEXT in fields or _CONTEXT in (fields.get("headers") or {})
 
 
 def continue_request(fields: Mapping[str, Any], name: str) -> Trace:

@@ -1,11 +1,12 @@
 """Publisher: a task's message on its way to the broker is a step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
-from celery import current_app, current_task
+from celery import current_app
 
+from xray_celery.chords import CHORD_UNLOCK, header_group, shared_group
 from xray_celery.description import attach_arguments, describe
 from xray_celery.message_headers import HEADER_GROUP, continue_request, names_a_trace, write_headers
 from xray_celery.options import Options, registered
@@ -31,12 +32,14 @@ class NotPublished(Exception):
 class _Publish:
     """What is being published in a context, which alone holds it: Celery does not tell of a publish that fails."""
 
-    def __init__(self, headers: Mapping[str, Any], step: Step, group_id: object, trace: Trace | None) -> None:
-        self.headers: Mapping[str, Any] | None = headers
+    def __init__(
+        self, headers: Mapping[str, Any] | None, step: Step | None, group_id: object, trace: Trace | None
+    ) -> None:
+        self.headers = headers
         self.group_id = group_id
         self.trace = trace
         """The one that began with the group."""
-        self._step: Step | None = step
+        self._step = step
 
     def end(self, error: BaseException | None) -> None:
         step, self._step, self.headers = self._step, None, None
@@ -60,6 +63,23 @@ def give_up_publish() -> _Publish | None:
     return last
 
 
+class _Message(NamedTuple):
+    name: str
+    headers: dict[str, Any]
+    fields: Mapping[str, Any]
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, name: str, body: Any, headers: dict[str, Any]) -> "_Message":
+        args, kwargs = body[:2] if isinstance(body, tuple) else (body.get("args"), body.get("kwargs"))
+        return cls(name, headers, headers if "id" in headers else body, args, kwargs)  # protocol 1 says all in the body
+
+    @property
+    def group_id(self) -> Any:
+        return shared_group(self.name, self.fields, self.args)
+
+
 class Publisher:
     """Receives `before_task_publish` and `after_task_publish`."""
 
@@ -77,10 +97,11 @@ class Publisher:
             last = give_up_publish()
             if not self._options.is_published_by_app(sender):
                 return
+            message = _Message.of(sender, body, headers)
             if sender in self._options.ignore:
-                write_headers(headers, current_scope())
+                self._pass_on(message, last)
             else:
-                self._begin(sender, body, headers, exchange, routing_key, last)
+                self._begin(message, last, {"exchange": str(exchange or ""), "routing_key": routing_key})
 
     def after(self, headers: Mapping[str, Any], **_: object) -> None:
         """End it."""
@@ -89,48 +110,43 @@ class Publisher:
             with guarded("recording that a task was published"):
                 last.end(None)
 
-    def _begin(
-        self, name: str, body: Any, headers: dict[str, Any], exchange: Any, routing_key: Any, last: _Publish | None
-    ) -> None:
-        args, kwargs = body[:2] if isinstance(body, tuple) else (body.get("args"), body.get("kwargs"))
-        fields = headers if "id" in headers else body  # protocol 1 says it there
-        group_id = fields.get("group")
-        scope, began = self._scope(name, headers, fields, last)
+    def _pass_on(self, message: _Message, last: _Publish | None) -> None:
+        scope = current_scope()
+        if scope is None and message.name == CHORD_UNLOCK:  # which is published before the tasks of its group
+            scope = self._group_trace(message, last)
+            _last.set(_Publish(None, None, message.group_id, scope))
+        write_headers(message.headers, scope)
+
+    def _begin(self, message: _Message, last: _Publish | None, route: Mapping[str, object]) -> None:
+        name, headers, fields, args, kwargs = message
+        task_id = fields.get("id")
+        scope, began = self._scope(message, last)
         step = begin_step(f"publish {name}", parent=scope)
-        _last.set(_Publish(headers, step, group_id, began))
-        _name_chord_header(headers, fields.get("id"))
+        _last.set(_Publish(headers, step, message.group_id, began))
+        group_id = header_group(task_id)
+        if group_id is not None:
+            headers[HEADER_GROUP] = group_id
         if step.is_recorded:
-            more = {"exchange": str(exchange or ""), "routing_key": routing_key}
-            step.described = {"celery": describe(fields, operation="publish", **more)}
+            step.described = {"celery": describe(fields, operation="publish", **route)}
             if self._options.capture_args:
                 attach_arguments(step, registered(self._options.app or current_app).get(name), args, kwargs)
         write_headers(headers, step)
 
-    def _scope(
-        self, name: str, headers: dict[str, Any], fields: Mapping[str, Any], last: _Publish | None
-    ) -> tuple[Scope | None, Trace | None]:
+    def _scope(self, message: _Message, last: _Publish | None) -> tuple[Scope | None, Trace | None]:
         """Return where the step lies, and the trace if it began with this message or one of the same group."""
         scope = current_scope()
         if scope is not None:
             return None, None
-        if names_a_trace(headers):  # retried by the worker itself, or the caller's own headers
-            return continue_request(headers, name), None
-        parent = self._received.fields(fields.get("parent_id"))
+        if names_a_trace(message.headers):  # retried by the worker itself, or the caller's own headers
+            return continue_request(message.headers, message.name), None
+        parent = self._received.fields(message.fields.get("parent_id"))
         if parent is not None:  # an errback of a task that the worker ends, as its process is no more
-            return continue_request(parent, name), None
-        group_id = fields.get("group")
-        if group_id and last is not None and last.group_id == group_id and last.trace is not None:
-            return last.trace, last.trace
-        trace = begin_handed_over(name, group_id)
+            return continue_request(parent, message.name), None
+        trace = self._group_trace(message, last)
         return trace, trace
 
-
-def _name_chord_header(headers: dict[str, Any], task_id: object) -> None:
-    """Write which group's results a chord's body is given: the task that publishes it is the group's last to end."""
-    task = current_task._get_current_object()
-    if task is None:
-        return
-    request = task.request
-    chord = request.chord
-    if chord and request.group and (chord.get("options") or {}).get("task_id") == task_id:
-        headers[HEADER_GROUP] = request.group
+    def _group_trace(self, message: _Message, last: _Publish | None) -> Trace:
+        group_id = message.group_id
+        if group_id and last is not None and last.group_id == group_id and last.trace is not None:
+            return last.trace
+        return begin_handed_over(message.name, group_id)

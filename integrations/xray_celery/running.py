@@ -10,7 +10,7 @@ from celery.exceptions import Reject, Retry
 from celery.states import FAILURE, IGNORED, REJECTED, RETRY, SUCCESS
 
 from xray_celery.description import attach_arguments, describe
-from xray_celery.message_headers import STEP_ID, continue_request
+from xray_celery.message_headers import STEP_ID, continue_request, names_a_trace
 from xray_celery.options import Options
 from xray_celery.publishing import give_up_publish
 from xray_celery.received import Received
@@ -108,8 +108,10 @@ class Runner:
 
     def _begin(self, name: str, fields: dict[str, Any]) -> _Run:
         is_eager = bool(fields.get("is_eager"))
-        trace = None if is_eager else continue_request(fields, name)
-        if name in self._options.ignore:
+        is_left_out = name in self._options.ignore
+        begins_none = is_eager or (is_left_out and not names_a_trace(fields))
+        trace = None if begins_none else continue_request(fields, name)
+        if is_left_out:
             return _Run(NO_STEP, trace, {})
         step = begin_step(name, parent=trace, step_id=fields.get(STEP_ID))
         if not step.is_recorded:

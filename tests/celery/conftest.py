@@ -19,7 +19,7 @@ from tests.servers.redis import Redis
 from xray_trace.default import install
 from xray_trace.tracer import NoopTracer
 
-WAIT_SECONDS = 30.0  # for what takes a second on a machine at rest
+WAIT_SECONDS = 60.0  # a process that died is noticed within 30; the rest takes a second on a machine at rest
 LOOK_SECONDS = 0.1
 
 Step = dict[str, Any]

@@ -14,7 +14,9 @@ import xray_trace as xray
 
 BROKER = os.environ.get("TEST_BROKER", "memory://")
 
-app = Celery("pipeline", broker=BROKER, backend=BROKER if BROKER.startswith("redis") else "cache+memory://")
+BACKEND = os.environ.get("TEST_BACKEND", BROKER if BROKER.startswith("redis") else "cache+memory://")
+
+app = Celery("pipeline", broker=BROKER, backend=BACKEND)
 app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"visibility_timeout": 2, "unacked_restore_limit": 1},

@@ -34,21 +34,21 @@ class Tasks:
         self.app = Celery("tasks", broker="memory://", backend="cache+memory://", set_as_current=False)
         self.app.conf.task_publish_retry_policy = AT_ONCE
 
-        @self.app.task(name="add")
+        @self.app.task(name="add", shared=False)
         def add(x: int, y: int = 1) -> int:
             return inner(x) + y
 
-        @self.app.task(name="again", bind=True, max_retries=2, default_retry_delay=0)
+        @self.app.task(name="again", shared=False, bind=True, max_retries=2, default_retry_delay=0)
         def again(task: Any, succeed_at: int) -> int:
             if task.request.retries < succeed_at:
                 raise task.retry(exc=ConnectionError("busy"))
             return int(task.request.retries)
 
-        @self.app.task(name="fail")
+        @self.app.task(name="fail", shared=False)
         def fail() -> None:
             raise ValueError("no luck")
 
-        @self.app.task(name="outer")
+        @self.app.task(name="outer", shared=False)
         def outer(x: int) -> int:
             return int(add.apply((x,)).get())
 
@@ -279,10 +279,17 @@ def test_a_task_can_be_left_out_and_what_it_calls_stays(recorder: MemoryTracer, 
     assert "xray-context" in tasks.messages()[0]
 
 
+def test_a_task_that_is_left_out_begins_no_trace(recorder: MemoryTracer, tasks: Tasks) -> None:
+    xray_celery.install(tasks.app, ignore=["add"])
+    tasks.add.delay(1)
+    assert recorder.events == []
+    assert "xray-context" not in tasks.messages()[0]
+
+
 def test_with_an_app_the_tasks_of_others_are_not_recorded(recorder: MemoryTracer, tasks: Tasks) -> None:
     other = Celery("other", broker="memory://", set_as_current=False)
 
-    @other.task(name="of_another_app")
+    @other.task(name="of_another_app", shared=False)
     def of_another_app() -> None: ...
 
     of_another_app.delay()
@@ -311,7 +318,7 @@ def test_installing_it_again_records_nothing_twice_and_uninstalling_ends_it(
 
 
 def test_secret_arguments_stay_home(recorder: MemoryTracer, tasks: Tasks) -> None:
-    @tasks.app.task(name="log_in")
+    @tasks.app.task(name="log_in", shared=False)
     def log_in(user: str, password: str) -> None: ...
 
     log_in.apply(("ada", "correct horse"))

@@ -1,10 +1,11 @@
 """Pools of threads and greenlets, and none at all: each records what the pool of processes does."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import chord, group
+from celery import Celery, Signature, chord, group
 
 import xray_trace as xray
 from tests.celery import pipeline
@@ -51,3 +52,33 @@ def test_a_task_that_exits_which_ends_a_solo_worker_is_told_once(place: Place, w
     run = place.run_of(result.id)
     assert (run["type"], run["metadata"]["errorType"]) == ("step-error", "SystemExit")
     place.status(run["traceId"], "failure")
+
+
+def test_a_chord_is_one_trace_where_the_result_store_has_to_be_asked_whether_its_header_has_ended(
+    place: Place, tmp_path: Path
+) -> None:
+    backend = f"file://{tmp_path}"
+    with place.worker("asking", "-P", "threads", "-c", "2", TEST_BACKEND=backend) as worker:
+        asking = Celery("asking", broker=place.redis.url, backend=backend, set_as_current=False)
+        header = [Signature(f"tests.{name}", args, app=asking) for name, args in (("add", (1, 1)), ("add", (2, 2)))]
+        body: Any = chord(header, Signature("tests.total", app=asking), app=asking)()
+        assert body.get(GET_SECONDS) == 6
+        worker.end()
+        asking.close()
+    run = place.run_of(body.id)
+    steps = place.steps({"traceId": run["traceId"]}, 6)
+    header_steps = [step for step in steps if step["stepName"] == "tests.add"]
+    [group_id] = {step["metadata"]["celery"]["group_id"] for step in header_steps}
+    assert run["metadata"]["celery"]["header_group_id"] == group_id == run["traceId"]
+    place.status(run["traceId"], "success")
+
+
+def test_a_message_of_celerys_first_protocol_is_recorded_as_well(place: Place) -> None:
+    with place.worker("first", "-P", "solo") as worker, xray.trace("request") as began:
+        old = Celery("old", broker=place.redis.url, backend=place.redis.url, set_as_current=False)
+        old.conf.task_protocol = 1
+        assert old.send_task("tests.retry", (1,), retries=0).get(GET_SECONDS)
+        steps = place.steps({"traceId": began.trace_id}, 4)
+        worker.end()
+        old.close()
+    assert [step["stepName"] for step in steps] == ["publish tests.retry", "tests.retry"] * 2

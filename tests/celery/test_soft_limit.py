@@ -40,6 +40,7 @@ def worker(place: Place) -> Iterator[CeleryProcess]:
     folder = place.folder / "striking"
     arguments = ("worker", "-n", "striking@test", "-P", "prefork", "-c", "1", "--without-mingle", "--without-gossip")
     with CeleryProcess(folder, place.variables, *arguments, app="tests.celery.striking") as worker:
+        send("quiet", 1).get(GET_SECONDS)  # its process is connected: no library is struck while it does that
         yield worker
 
 
