@@ -41,6 +41,8 @@ class Comparison(NamedTuple):
     """In a burst."""
     bursts: int
     """In a round: of one process of each tool."""
+    figure: str
+    """The one of `Costs` that the bar is for."""
     bar: float | None
     least_arrived: int
     """Steps, or spans, that each run leaves at the sink; fewer means that some were lost."""
@@ -53,12 +55,13 @@ NESTED = Comparison(
     ("plain", "xray", "openinference", "langfuse"),
     runs=50,
     bursts=10,
+    figure="mean_us",
     bar=0.25,
     least_arrived=20,
 )
 
 
-def _celery(what: str, work: str, runs: int, bar: float | None) -> Comparison:
+def _celery(what: str, work: str, runs: int, figure: str, bar: float | None) -> Comparison:
     return Comparison(
         what,
         "integrating.programs.round_trips",
@@ -66,6 +69,7 @@ def _celery(what: str, work: str, runs: int, bar: float | None) -> Comparison:
         ("plain", "xray", "otel"),
         runs,
         bursts=6,
+        figure=figure,
         bar=bar,
         least_arrived=2,
     )
@@ -74,8 +78,8 @@ def _celery(what: str, work: str, runs: int, bar: float | None) -> Comparison:
 ROWS = {
     "nested": [NESTED],
     "celery": [
-        _celery("a Celery task through Redis, prefork, one after another", "one", 200, 0.5),
-        _celery("the same, 500 sent at once", "many", 500, None),
+        _celery("a Celery task through Redis, prefork, one after another", "one", 200, "median_us", 0.5),
+        _celery("the same, 500 sent at once", "many", 500, "mean_us", None),
     ],
 }
 
@@ -85,7 +89,7 @@ def main() -> int:
     options = _options()
     print(f"Python {sys.version.split()[0]}, " + ", ".join(f"{name} {version(name)}" for name in PACKAGES))
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {options.rounds} round(s)")
-    print("overhead over the same program untraced; ratios: median (quartiles)\n")
+    print("overhead over the same program untraced; medians of the bursts\n")
     print(heading())
     met = True
     with SinkProcess() as sink, Redis() as redis:
@@ -119,9 +123,9 @@ def _compared(comparison: Comparison, sink: SinkProcess, redis_address: str, rou
                     sink.order()
                     found[tool].append(running[tool].burst(Costs))
                     lost[tool] += _lost(comparison, tool, sink)
-    for name, what in (("wall_us", comparison.what), ("thread_us", "the same, processor time of the caller's thread")):
-        costs = {tool: [getattr(each, name) for each in found[tool]] for tool in found}
-        yield from _lines(comparison, what, costs, comparison.bar if name == "wall_us" else None, lost)
+    for figure, what in ((comparison.figure, comparison.what), ("thread_us", "the same, processor time of the caller")):
+        costs = {tool: [getattr(each, figure) for each in found[tool]] for tool in found}
+        yield from _lines(comparison, what, costs, comparison.bar if figure == comparison.figure else None, lost)
 
 
 def _started(stack: ExitStack, comparison: Comparison, tool: str, url: str, redis_address: str) -> Contestant:
@@ -150,15 +154,15 @@ def _arrived(tool: str, sink: SinkProcess) -> int:
 def _lines(
     comparison: Comparison, what: str, costs: dict[str, list[float]], bar: float | None, lost: dict[str, int]
 ) -> Iterator[Line]:
-    """Compare overheads, pair by pair; the bar is for the better of the peers."""
+    """Compare the medians of the bursts' overheads; the bar is for the better of the peers."""
     over = {
-        tool: [one - untraced for one, untraced in zip(costs[tool], costs["plain"], strict=True)]
+        tool: statistics.median(one - untraced for one, untraced in zip(costs[tool], costs["plain"], strict=True))
         for tool in comparison.tools
     }
-    peers = sorted(comparison.tools[2:], key=lambda tool: statistics.median(over[tool]))
+    peers = sorted(comparison.tools[2:], key=lambda tool: over[tool])
     for peer in peers:
         title = TITLES[peer] + (f" ({lost[peer]} LOST)" if lost[peer] else "")
-        yield ratio_line(what, over["xray"], over[peer], title, "µs", bar if peer == peers[0] else None)
+        yield ratio_line(what, [over["xray"]], [over[peer]], title, "µs", bar if peer == peers[0] else None)
     untraced = statistics.median(costs["plain"])
     yield Line(f"{what}: untraced", f"{untraced:.4g} µs", "", "", "", None)
     if lost["xray"]:

@@ -4,7 +4,7 @@ python -m integrating.programs.nested TOOL RUNS
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import xray_langchain
@@ -70,9 +70,9 @@ def main(tool_name: str, runs: int) -> None:
     tool = {"plain": plain, "xray": xray, "openinference": openinference, "langfuse": langfuse}[tool_name]()
     chain = nested(DEPTH)
 
-    def work(count: int) -> None:
+    def work(count: int) -> Iterator[object]:
         for number in range(count):
-            chain.invoke({"question": f"Steel bottle {number}"}, tool.config)
+            yield chain.invoke({"question": f"Steel bottle {number}"}, tool.config)
 
     answer_bursts(work, runs, tool.drain)
 

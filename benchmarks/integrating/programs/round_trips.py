@@ -30,16 +30,16 @@ def worker() -> Iterator[None]:
         process.wait(WAIT_SECONDS)
 
 
-def one_by_one(count: int) -> None:
+def one_by_one(count: int) -> Iterator[object]:
     """Wait for each."""
     for number in range(count):
-        price.delay("Steel bottle", number).get(timeout=WAIT_SECONDS)
+        yield price.delay("Steel bottle", number).get(timeout=WAIT_SECONDS)
 
 
-def all_at_once(count: int) -> None:
+def all_at_once(count: int) -> Iterator[object]:
     """Send all, then wait for all."""
     for result in [price.delay("Steel bottle", number) for number in range(count)]:
-        result.get(timeout=WAIT_SECONDS)
+        yield result.get(timeout=WAIT_SECONDS)
 
 
 def drain() -> None:
