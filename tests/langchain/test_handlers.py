@@ -1,7 +1,9 @@
 """However many handlers there are, each run is told once; and what is to be left out is."""
 
 import copy
+import gc
 import threading
+import weakref
 from typing import Any
 from uuid import uuid4
 
@@ -185,6 +187,17 @@ def test_a_hostile_value_goes_in_and_comes_out_untouched(recorder: MemoryTracer)
     hostile = Hostile()
     assert RunnableLambda(lambda value: value["input"], name="pass_on").invoke({"input": hostile}) is hostile
     assert "Hostile" in of(recorder, "pass_on").event["inputs"]["input"]["type"]
+
+
+def test_what_a_run_held_is_given_back_at_its_end_and_not_when_the_collector_comes(recorder: MemoryTracer) -> None:
+    install()
+    held: list[weakref.ref[object]] = []
+    gc.disable()
+    try:
+        RunnableLambda(lambda _: held.append(weakref.ref(OPEN_RUNS.roots[0]))).invoke(1)
+        assert [each() for each in held] == [None]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.swallows
