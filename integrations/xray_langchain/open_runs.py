@@ -93,14 +93,14 @@ class OpenRuns:
             for left in sorted(run.below, key=_number, reverse=True):
                 self.stop(left, "the end of its root")
             self._roots.pop(run.run_id, None)
-        elif run.root.below is not None:
+        elif run.root is not None and run.root.below is not None:
             run.root.below.discard(run)
         run.end(error)
         self._runs.pop(run.run_id, None)
 
     def _add(self, run: Run) -> None:
         self._runs[run.run_id] = run
-        if run.root is not run:
+        if run.root is not None:
             if run.root.below is not None:
                 run.root.below.add(run)
             return

@@ -36,7 +36,8 @@ class Run:
         self.step = step
         """The run's own step; of a hidden run that of the nearest visible one above it, if there is one."""
         self.is_hidden = is_hidden
-        self.root: Run = self if above is None else above.root
+        self.root: Run | None = None if above is None else above.root or above
+        """The run at the top, if that is another; itself would be a cycle, and what it holds would wait to be found."""
 
     def is_told_by(self, teller: object, kind: str) -> bool:
         """Tell whether of all who tell of this kind of thing this is the one that counts: the first."""

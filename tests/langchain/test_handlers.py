@@ -1,9 +1,13 @@
 """However many handlers there are, each run is told once; and what is to be left out is."""
 
 import copy
+import gc
 import threading
+import weakref
 from typing import Any
+from uuid import uuid4
 
+import pytest
 from langchain_core.callbacks import BaseCallbackHandler, dispatch_custom_event
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from xray_langchain import XRayCallbackHandler, install, uninstall
@@ -183,6 +187,29 @@ def test_a_hostile_value_goes_in_and_comes_out_untouched(recorder: MemoryTracer)
     hostile = Hostile()
     assert RunnableLambda(lambda value: value["input"], name="pass_on").invoke({"input": hostile}) is hostile
     assert "Hostile" in of(recorder, "pass_on").event["inputs"]["input"]["type"]
+
+
+def test_what_a_run_held_is_given_back_at_its_end_and_not_when_the_collector_comes(recorder: MemoryTracer) -> None:
+    install()
+    held: list[weakref.ref[object]] = []
+    gc.disable()
+    try:
+        RunnableLambda(lambda _: held.append(weakref.ref(OPEN_RUNS.roots[0]))).invoke(1)
+        assert [each() for each in held] == [None]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.swallows
+def test_what_goes_wrong_in_ours_is_counted_and_the_program_goes_on(recorder: MemoryTracer) -> None:
+    run_id = uuid4()
+    handler = XRayCallbackHandler()
+    handler.on_chain_start(Hostile(), {"a": 1}, run_id=run_id)
+    handler.on_llm_new_token("sun", run_id=run_id)
+    handler.on_chain_end({"b": 2}, run_id=run_id)
+    handler.on_interrupt(Hostile())
+    assert recorder.stats().swallowed == 2
+    assert recorder.steps == []
 
 
 def test_an_iterator_that_is_passed_in_is_not_consumed(recorder: MemoryTracer) -> None:

@@ -78,3 +78,19 @@ def test_it_is_at_most_50_levels_deep() -> None:
 def _depth(value: Any) -> int:
     inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else None
     return 0 if inside is None else 1 + max(map(_depth, inside), default=0)
+
+
+@pytest.mark.parametrize("name", ["password", "model"])
+def test_a_dictionary_of_small_ones_is_masked_each_time_as_any_other(name: str) -> None:
+    capturer = Capturer(DEFAULT_REDACTED_NAMES)
+    values = {"first": {"model": "a", "tokens": 3}, "second": {name: "swordfish", "none": None}}
+    said = [msgspec.json.decode(capturer.metadata(values)) for _ in range(2)]
+    expected = "swordfish" if name == "model" else said[0]["second"][name]
+    assert ("swordfish" in str(said)) == (name == "model")
+    assert said == [{"first": {"model": "a", "tokens": 3}, "second": {name: expected, "none": None}}] * 2
+
+
+def test_a_dictionary_of_small_ones_may_hold_what_json_cannot_say() -> None:
+    values = {"first": {"a": "\ud800"}, "second": {"b": float("nan"), "c": 2**70}}
+    for _ in range(2):
+        assert set(msgspec.json.decode(Capturer(DEFAULT_REDACTED_NAMES).metadata(values))) == {"first", "second"}
