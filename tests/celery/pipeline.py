@@ -19,10 +19,6 @@ BACKEND = os.environ.get("TEST_BACKEND", BROKER if BROKER.startswith("redis") el
 app = Celery("pipeline", broker=BROKER, backend=BACKEND)
 app.conf.update(
     broker_connection_retry_on_startup=True,
-    broker_transport_options={"visibility_timeout": 2, "unacked_restore_limit": 1},
-    worker_cancel_long_running_tasks_on_connection_loss=False,
-    task_publish_retry_policy={"max_retries": 0},
-    task_store_eager_result=False,
     beat_schedule={"tick": {"task": "tests.tick", "schedule": 0.2, "args": ["tock"]}},
 )
 xray_celery.install(app, ignore=["tests.quiet"])

@@ -76,6 +76,7 @@ def test_a_task_that_is_revoked_before_it_runs_is_told_as_such(place: Place, exp
 def test_a_task_that_outlives_its_worker_has_a_step_for_both_runs(place: Place, tmp_path: Path) -> None:
     result = pipeline.outlives_its_worker.delay(str(tmp_path), 2.5)
     assert result.get(GET_SECONDS) == "second"
+    place.adopt()
     runs = place.steps({"metadata.celery.task_id": result.id, "metadata.celery.operation": "run"}, 2)
     lost, second = sorted(runs, key=lambda run: str(run["type"]), reverse=True)
     assert lost["metadata"]["errorType"] == "ProcessEnded"
