@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager
 
 from xray_trace.capture.arguments import ArgumentBinder
 from xray_trace.context import Scope, current_scope, get_scope, look_inside, set_scope
-from xray_trace.default import get_recorder, get_tracer
+from xray_trace.default import get_recorder
 from xray_trace.guard import Guard
+from xray_trace.headers import read_headers
 from xray_trace.ids import new_id
-from xray_trace.propagation import continue_trace, inject_scope
+from xray_trace.propagation import inject_scope
 from xray_trace.recorder.events import clean_name
 from xray_trace.recorder.options import StepOptions
 from xray_trace.recorder.step import NO_STEP, Step
@@ -78,19 +79,27 @@ def continued(headers: object, *, name: str | None = None) -> Trace:
 
     Whoever asked for it calls its `end`, which does nothing where the caller will end it.
     """
-    return continue_trace(headers, name=name).begin()
+    recorder = get_recorder()
+    if recorder is not None:
+        try:
+            return recorder.continue_trace(read_headers(headers), name, None)
+        except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
+            recorder.core.guard.swallow(error, "continuing a trace")
+    return NO_TRACE
 
 
-def begin_handed_over(name: str, trace_id: str | None = None) -> Trace:
+def begin_handed_over(name: str, uuid: str | None = None) -> Trace:
     """Begin a trace that whoever continues it ends, each in turn: of several ends the latest counts.
 
-    It is not ended by this process's end either.
+    It is not ended by this process's end either. With the same UUID it is the same trace.
     """
-    trace = get_tracer().create_trace(name=name, trace_id=trace_id)
-    trace.is_handed_over = trace.is_continued = trace is not NO_TRACE
-    if trace.core is not None and trace.opened is not None:
-        trace.core.running.end_trace(trace.opened)
-    return trace
+    recorder = get_recorder()
+    if recorder is not None:
+        try:
+            return recorder.begin_handed_over(clean_name(name), uuid)
+        except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
+            recorder.core.guard.swallow(error, "starting a trace")
+    return NO_TRACE
 
 
 def guarded(doing: str) -> AbstractContextManager[object, bool]:

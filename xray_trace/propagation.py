@@ -61,10 +61,6 @@ class ContinuedTrace(Blocks[Trace]):
         """Show the trace that came."""
         return f"<xray_trace.continue_trace {self._came.trace_id if self._came else 'nothing came'}>"
 
-    def begin(self) -> Trace:
-        """Begin what the block would; the caller ends it."""
-        return self._open() or NO_TRACE
-
     def _open(self) -> Trace | None:
         recorder = get_recorder()
         if recorder is None:

@@ -20,7 +20,6 @@ from xray_trace.instrumentation import (
     current_scope,
     guarded,
     is_on,
-    new_id,
 )
 
 __all__ = ["NotPublished", "Publisher", "give_up_publish"]
@@ -150,10 +149,4 @@ class Publisher:
         group_id = message.group_id
         if group_id and last is not None and last.group_id == group_id and last.trace is not None:
             return last.trace
-        return begin_handed_over(message.name, group_id or _new_trace_id())
-
-
-def _new_trace_id() -> str:
-    """Return a UUID, without asking the operating system for it: that gives up the interpreter's lock."""
-    digits = new_id()
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+        return begin_handed_over(message.name, None if group_id is None else str(group_id))

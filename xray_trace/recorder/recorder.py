@@ -73,12 +73,20 @@ class Recorder:
                 trace.annotate(**metadata)
         return trace
 
+    def begin_handed_over(self, name: str, uuid: str | None) -> Trace:
+        """Begin a trace that whoever continues it ends, and that is not known to be open here."""
+        trace = self._new_trace(name, trace_id=None if uuid is None else self._in_project(uuid))
+        trace.is_continued = trace.is_handed_over = True
+        return trace
+
     def _trace_id_of(self, span: Span | None) -> str | None:
         if span is None:
             return None
         digits = span.trace_id
-        spelt = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-        return f"{self._project_id}-{spelt}" if self._project_id else spelt
+        return self._in_project("-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])))
+
+    def _in_project(self, uuid: str) -> str:
+        return f"{self._project_id}-{uuid}" if self._project_id else uuid
 
     def start_step(
         self, name: str, options: StepOptions, kind: type[S], parent: Scope | None = None, step_id: str | None = None

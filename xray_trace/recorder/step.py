@@ -5,6 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
+from xray_trace.capture.failure import pass_on_signal
+from xray_trace.capture.probe import TooLarge
 from xray_trace.context import Scope
 from xray_trace.events import Content, Part, Record, Role, StepEvent, StepType, Unfinished
 from xray_trace.ids import new_id
@@ -19,6 +21,8 @@ from xray_trace.recorder.unfinished import ended_with_process, is_large, named
 __all__ = ["NO_STEP", "Step"]
 
 T = TypeVar("T")
+
+_SHORT_KEY = 100  # characters of a key that needs no cleaning, if they are ASCII
 
 
 class Step(Scope, eq=False):
@@ -112,6 +116,13 @@ class Step(Scope, eq=False):
         if core is None:
             return None
         try:
+            if not (tell_id or put_off or metadata) and self._attach_plain(core, key, role, value):
+                return None
+        except TooLarge:
+            put_off = True
+        except Exception as error:  # noqa: BLE001 - the long way meets it again, and tells what it is
+            pass_on_signal(error)
+        try:
             self._is_small = False
             part = core.artifacts.add(
                 self.parts,
@@ -129,6 +140,15 @@ class Step(Scope, eq=False):
         except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
             core.guard.swallow(error, f"capturing {key!r}")
             return None
+
+    def _attach_plain(self, core: RecorderCore, key: str, role: Role | None, value: object) -> bool:
+        """Take the short way; returns whether that was enough. Raises TooLarge."""
+        if type(key) is not str or len(key) > _SHORT_KEY or not key.isascii():
+            return False
+        part = core.capturer.take_plain(key, role, value, self.options.always)
+        if part is not None:
+            self.parts.append(part)
+        return part is not None
 
     def attach_encoded(self, key: str, role: Role | None, content: Content) -> None:
         """Attach a value that is encoded already."""
