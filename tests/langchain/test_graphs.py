@@ -192,6 +192,24 @@ print(tracer.steps[-1].metadata["langchain"]["interrupts"])
     assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr
 
 
+def test_a_class_of_the_programs_that_is_of_both_kinds_keeps_no_run_from_being_recorded() -> None:
+    program = """
+from langgraph.callbacks import GraphCallbackHandler
+from xray_langchain import XRayCallbackHandler
+class Both(GraphCallbackHandler, XRayCallbackHandler): ...
+from tests.langchain.test_graphs import approval, configured
+from xray_trace.default import install
+from xray_trace.testing import MemoryTracer
+tracer = MemoryTracer()
+install(tracer)
+for handler in (XRayCallbackHandler(), Both()):
+    approval().invoke({"city": "Lima"}, configured(callbacks=[handler]))
+print([step.name for step in tracer.steps], tracer.stats().swallowed)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
+    assert (done.stdout, done.returncode) == ("['ask', 'approval', 'ask', 'approval'] 0\n", 0), done.stderr
+
+
 @pytest.mark.parametrize("raised", [GraphInterrupt(), type("Handover", (GraphBubbleUp,), {})()])
 def test_what_bubbles_up_through_graphs_is_no_error(recorder: MemoryTracer, raised: GraphBubbleUp) -> None:
     manager = CallbackManager([XRayCallbackHandler()]).on_chain_start({"name": "node"}, {})
