@@ -14,7 +14,5 @@ def hear_of_graphs(handler_class: type) -> None:
     known = getattr(sys.modules.get("langgraph.callbacks"), "GraphCallbackHandler", None)  # none while it is imported
     if known is None or issubclass(handler_class, known):
         return
-    with suppress(
-        TypeError
-    ):  # a class of the program's is of both kinds, LangGraph's first: its order must hold
+    with suppress(TypeError):  # a class of the program's is of both kinds, LangGraph's first: its order must hold
         handler_class.__bases__ = (known,)
