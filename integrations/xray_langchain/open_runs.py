@@ -90,19 +90,27 @@ class OpenRuns:
 
     def _end(self, run: Run, error: BaseException | None) -> None:
         if run.below is not None:
-            for left in sorted(run.below, key=_number, reverse=True):
-                self.stop(left, "the end of its root")
+            self._stop_below(run.below)
             self._roots.pop(run.run_id, None)
         elif run.root is not None and run.root.below is not None:
             run.root.below.discard(run)
         run.end(error)
         self._runs.pop(run.run_id, None)
+        if run.below:  # begun meanwhile, by another thread
+            self._stop_below(run.below)
+
+    def _stop_below(self, below: set[Run]) -> None:
+        for left in sorted(below, key=_number, reverse=True):
+            self.stop(left, "the end of its root")
 
     def _add(self, run: Run) -> None:
         self._runs[run.run_id] = run
-        if run.root is not None:
-            if run.root.below is not None:
-                run.root.below.add(run)
+        root = run.root
+        if root is not None:
+            if root.below is not None:
+                root.below.add(run)
+            if root.run_id not in self._runs:  # it has just ended in another thread, and looks below it no more
+                self.stop(run, "the end of its root")
             return
         run.below = set()
         self._roots[run.run_id] = run
