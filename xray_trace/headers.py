@@ -123,7 +123,8 @@ def _read_span(text: str) -> Span | None:
 
 
 def _find(headers: object) -> dict[str, object]:
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    items = getattr(headers, "items", None)  # of a mapping, and of what is like one, such as `http.server`'s headers
+    pairs = items() if callable(items) else headers
     if not isinstance(pairs, Iterable):
         return {}
     texts = ((_text(pair[0]).lower(), pair[1]) for pair in pairs if isinstance(pair, (tuple, list)) and len(pair) == 2)

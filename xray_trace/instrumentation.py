@@ -12,7 +12,7 @@ from xray_trace.context import Scope, current_scope, get_scope, look_inside, set
 from xray_trace.default import get_recorder
 from xray_trace.guard import Guard
 from xray_trace.headers import read_headers
-from xray_trace.ids import new_id
+from xray_trace.ids import is_valid_id, new_id
 from xray_trace.propagation import inject_scope
 from xray_trace.recorder.events import clean_name
 from xray_trace.recorder.options import StepOptions
@@ -54,11 +54,14 @@ def begin_step(
     """Begin a step that the caller ends with `Step.end`; it does not become the current one.
 
     It lies below `parent`, a step or a trace; without one where any step would lie that begins now. `step_id` is for
-    two processes that tell of the same step; whichever tells of its end first is believed.
+    two processes that tell of the same step; whichever tells of its end first is believed. It may come from outside:
+    one that the server would not take counts as none.
     """
     recorder = get_recorder()
     if recorder is None:
         return NO_STEP
+    if step_id is not None and not is_valid_id(step_id):
+        step_id = None
     try:
         step = recorder.start_step(clean_name(name), _OPTIONS, Step, parent, step_id)
     except Exception as error:  # noqa: BLE001 - the guard is where our own errors end

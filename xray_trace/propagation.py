@@ -31,8 +31,11 @@ def inject_scope(headers: H, scope: Scope | None) -> H:
     recorder = get_recorder()
     caller = _caller_of(scope)
     if recorder is not None and caller is not None:
+        span = None
+        with recorder.core.guard.around("looking for a span of OpenTelemetry"):
+            span = current_span()
         with recorder.core.guard.around("writing a trace's headers"):
-            write_headers(headers, caller, current_span())
+            write_headers(headers, caller, span)
     return headers
 
 

@@ -106,8 +106,9 @@ class _MemorySink:
         """Keep the record's events."""
         if sys.is_finalizing():
             return
+        parts = record.parts.copy()  # another thread may attach a value to a step that ends
         with self._lock:
-            made = self._expander.expand(record)
+            made = self._expander.expand(Record(record.trace_id, record.event, parts))
             self._events += made
             self._stats.record(len(made))
             self._stats.deliver(len(made))

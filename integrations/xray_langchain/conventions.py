@@ -76,7 +76,8 @@ def of_answer(message: object, generation: Mapping[str, Any], output: Mapping[st
     reason = _first(said, ("finish_reason", "stop_reason", "done_reason"))
     told["finish_reasons"] = None if reason is None else [reason]
     response = {name: value for name, value in told.items() if value is not None}
-    usage = _usage(getattr(message, "usage_metadata", None) or said.get("token_usage") or {})
+    counts = getattr(message, "usage_metadata", None) or said.get("token_usage")
+    usage = _usage(counts) if isinstance(counts, Mapping) else None
     return {name: values for name, values in (("response", response), ("usage", usage)) if values}
 
 

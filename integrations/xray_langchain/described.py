@@ -30,6 +30,6 @@ def describe(kind: str, run: Run, told: Told, gen_ai: dict[str, Any] | None) -> 
     return {"langchain": langchain} if gen_ai is None else {"langchain": langchain, "gen_ai": gen_ai}
 
 
-def _is_langsmiths(key: str) -> bool:
+def _is_langsmiths(key: object) -> bool:
     """Tell whether LangChain has put this there for LangSmith; what it says is told under the conventions' names."""
-    return key.startswith("ls_") or key == "lc_versions"
+    return isinstance(key, str) and (key.startswith("ls_") or key == "lc_versions")

@@ -1,6 +1,7 @@
 """LangGraph tells of interrupts to handlers of its own class alone."""
 
 import sys
+from contextlib import suppress
 
 __all__ = ["hear_of_graphs"]
 
@@ -10,6 +11,8 @@ def hear_of_graphs(handler_class: type) -> None:
 
     It may be imported after the handlers were made, so the class itself becomes one, and they with it.
     """
-    graphs = sys.modules.get("langgraph.callbacks")
-    if graphs is not None and not issubclass(handler_class, graphs.GraphCallbackHandler):
-        handler_class.__bases__ = (graphs.GraphCallbackHandler,)
+    known = getattr(sys.modules.get("langgraph.callbacks"), "GraphCallbackHandler", None)  # none while it is imported
+    if known is None or issubclass(handler_class, known):
+        return
+    with suppress(TypeError):  # a class of the program's is of both kinds, LangGraph's first: its order must hold
+        handler_class.__bases__ = (known,)

@@ -48,10 +48,13 @@ class OpenRuns:
         around = None if above is None else above.step
         step = None
         try:
-            step = around if is_hidden else begin_step(name, parent=around and inner_of(get_scope(), around))
+            scope = get_scope()
+            parent = None if above is None else self._inner_below(above, scope)
+            step = around if is_hidden else begin_step(name, parent=parent)
             if step is NO_STEP:
                 return None
             run = Run(run_id, name, step, above, is_hidden)
+            run.begun_in = above.begun_in if is_hidden and above is not None else scope
             run.is_below = around is not None
             self._add(run)
         except BaseException as error:  # a signal handler has struck, and nobody else knows of the step
@@ -79,30 +82,50 @@ class OpenRuns:
         self._end(run, None)
 
     def inner(self, scope: Scope | None) -> Scope | None:
-        """Return the inner one of the scope that is set and the run whose code this is; `look_inside` has it asked."""
-        if not self._runs:
+        """Return the inner one of the scope that is set and the run whose code this is; `look_inside` has it asked.
+
+        LangChain runs that code in a copy of the context that the run began in. So another scope than was set then has
+        been set by that code since, be it by a generator's step or a function of `carry` that are older than the run.
+        """
+        run = self._here() if self._runs else None
+        if run is None or run.step is None:
             return scope
+        return run.step if scope is None or scope is run.begun_in else scope
+
+    def _here(self) -> Run | None:
+        """Return the run whose code this is, as LangChain says."""
         config = var_child_runnable_config.get()
-        if config is None:
-            return scope
-        run = self._runs.get(getattr(config.get("callbacks"), "parent_run_id", None))
-        return scope if run is None else inner_of(scope, run.step)
+        return None if config is None else self._runs.get(getattr(config.get("callbacks"), "parent_run_id", None))
+
+    def _inner_below(self, above: Run, scope: Scope | None) -> Scope | None:
+        """Return what a run lies below that LangChain says begins below this one, in its code or wherever."""
+        if above.step is None or scope is None or scope is above.begun_in:
+            return above.step
+        return scope if self._here() is above else inner_of(scope, above.step)
 
     def _end(self, run: Run, error: BaseException | None) -> None:
         if run.below is not None:
-            for left in sorted(run.below, key=_number, reverse=True):
-                self.stop(left, "the end of its root")
+            self._stop_below(run.below)
             self._roots.pop(run.run_id, None)
         elif run.root is not None and run.root.below is not None:
             run.root.below.discard(run)
         run.end(error)
         self._runs.pop(run.run_id, None)
+        if run.below:  # begun meanwhile, by another thread
+            self._stop_below(run.below)
+
+    def _stop_below(self, below: set[Run]) -> None:
+        for left in sorted(below, key=_number, reverse=True):
+            self.stop(left, "the end of its root")
 
     def _add(self, run: Run) -> None:
         self._runs[run.run_id] = run
-        if run.root is not None:
-            if run.root.below is not None:
-                run.root.below.add(run)
+        root = run.root
+        if root is not None:
+            if root.below is not None:
+                root.below.add(run)
+            if root.run_id not in self._runs:  # it has just ended in another thread, and looks below it no more
+                self.stop(run, "the end of its root")
             return
         run.below = set()
         self._roots[run.run_id] = run
@@ -115,10 +138,8 @@ OPEN_RUNS = OpenRuns()
 """Those of the program: handlers are copied, and there may be several in one run."""
 
 
-def inner_of(scope: Scope | None, step: Step | None) -> Scope | None:
+def inner_of(scope: Scope | None, step: Step) -> Scope:
     """Return the inner one of the scope that is set and the step of a run; of the two, the one that began later."""
-    if step is None:
-        return scope
     if isinstance(scope, Step):
         return step if scope.trace is step.trace and scope.began_seconds <= step.began_seconds else scope
     return step if scope is None or scope is step.trace else scope

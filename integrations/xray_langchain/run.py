@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from xray_langchain.control_flow import stopped_by
-from xray_trace import Step
+from xray_trace.instrumentation import Scope, Step
 
 __all__ = ["Metadata", "Run"]
 
@@ -19,6 +19,8 @@ class Run:
     # What most runs never change is the class's: one is made for each run.
     is_below = False
     """Whether a visible run is around it."""
+    begun_in: Scope | None = None
+    """The scope that was set as it began; of a hidden run, as that began whose step it has."""
     below: "set[Run] | None" = None
     """Of a root: all open runs below it."""
     captures_inputs = captures_outputs = False

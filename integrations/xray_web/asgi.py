@@ -35,7 +35,7 @@ class XRayASGIMiddleware:
     ) -> None:
         self._app = app
         self._trust_incoming = trust_incoming
-        self._ignore = ignore
+        self._ignore = {ignore} if isinstance(ignore, str) else ignore
         self._capture_query = capture_query
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -48,7 +48,7 @@ class XRayASGIMiddleware:
 
         async def send_and_note(message: Message) -> None:
             if message["type"] == "http.response.start":
-                request.note_answer(message["status"], _route(scope, root_path))
+                request.note_answer(message.get("status"), _route(scope, root_path))
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 request.end(None)

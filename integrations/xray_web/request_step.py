@@ -46,9 +46,9 @@ class RequestStep:
         """What is current while the application works on the request."""
         return self._step
 
-    def note_answer(self, status: int, route: str | None) -> None:
+    def note_answer(self, status: object, route: str | None) -> None:
         """Keep the answer's status, which comes before its body, and the pattern that the path matched."""
-        self._status = status
+        self._status = status if isinstance(status, int) else None
         self._route = route
 
     def end(self, error: BaseException | None) -> None:

@@ -30,7 +30,7 @@ class XRayWSGIMiddleware:
     ) -> None:
         self._app = app
         self._trust_incoming = trust_incoming
-        self._ignore = ignore
+        self._ignore = {ignore} if isinstance(ignore, str) else ignore
         self._capture_query = capture_query
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:

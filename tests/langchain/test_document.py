@@ -29,7 +29,9 @@ def test_the_code_records_what_the_document_says(recorder: MemoryTracer) -> None
     assert (left.name, left.inputs, left.output) == ("shout", {}, None)
     exec(leaving_out.splitlines()[1], names)
     (names["shout"] | names["shout"]).invoke("hello")
-    assert [step.name for step in recorder.steps[before + 1 :]] == ["shout", "shout"]
+    pieces = recorder.steps[before + 1 :]
+    assert [step.name for step in pieces] == ["shout", "shout"]
+    assert pieces[0].trace_id != pieces[1].trace_id
 
 
 def test_the_bound_that_it_names_is_the_one_that_holds() -> None:

@@ -22,6 +22,11 @@ import xray_trace as xray
 from tests.langchain.told import call, model, of, parent_of, paths
 from xray_trace.testing import MemoryTracer
 
+keeps_contexts = pytest.mark.skipif(
+    sys.version_info < (3, 11),
+    reason="a task of Python 3.10 takes no context, so LangGraph's asynchronous nodes have none",
+)
+
 
 @xray.step
 def look_up(city: str) -> str:
@@ -84,6 +89,7 @@ def test_an_agents_run_shows_each_model_and_tool_call_below_its_node(recorder: M
     assert of(recorder, "tools").metadata["langchain"]["metadata"]["langgraph_node"] == "tools"
 
 
+@keeps_contexts
 async def test_an_async_agents_run_looks_the_same(recorder: MemoryTracer) -> None:
     install()
     await agent(is_async=True).ainvoke(copy.deepcopy(QUESTION))
@@ -100,6 +106,7 @@ def test_a_streamed_agents_run_looks_the_same(recorder: MemoryTracer, mode: str)
     assert {parent_of(recorder, step) for step in recorder.steps if step.name == "consume"} == {None}
 
 
+@keeps_contexts
 async def test_an_async_streamed_agents_run_in_a_step_looks_the_same(recorder: MemoryTracer) -> None:
     install()
     async with xray.trace("request"), xray.step("handle"):
@@ -156,6 +163,7 @@ def test_an_interrupt_is_no_error_and_what_it_waits_for_is_told_and_so_is_going_
     assert resumed.metadata["langchain"]["resumed_from"]
 
 
+@keeps_contexts
 async def test_an_interrupt_of_an_async_run_is_no_error(recorder: MemoryTracer) -> None:
     graph = approval()
     config = configured(callbacks=[XRayCallbackHandler()])
@@ -190,6 +198,24 @@ print(tracer.steps[-1].metadata["langchain"]["interrupts"])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
     assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr
+
+
+def test_a_class_of_the_programs_that_is_of_both_kinds_keeps_no_run_from_being_recorded() -> None:
+    program = """
+from langgraph.callbacks import GraphCallbackHandler
+from xray_langchain import XRayCallbackHandler
+class Both(GraphCallbackHandler, XRayCallbackHandler): ...
+from tests.langchain.test_graphs import approval, configured
+from xray_trace.default import install
+from xray_trace.testing import MemoryTracer
+tracer = MemoryTracer()
+install(tracer)
+for handler in (XRayCallbackHandler(), Both()):
+    approval().invoke({"city": "Lima"}, configured(callbacks=[handler]))
+print([step.name for step in tracer.steps], tracer.stats().swallowed)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
+    assert (done.stdout, done.returncode) == ("['ask', 'approval', 'ask', 'approval'] 0\n", 0), done.stderr
 
 
 @pytest.mark.parametrize("raised", [GraphInterrupt(), type("Handover", (GraphBubbleUp,), {})()])

@@ -1,6 +1,7 @@
 """Steps and runs lie in each other, whatever thread or task each runs in."""
 
 import asyncio
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -263,3 +264,35 @@ def test_a_hidden_run_below_a_visible_one_hides_itself_alone(recorder: MemoryTra
     handler = XRayCallbackHandler(ignore="tool")
     RunnableLambda(lambda city: weather.invoke({"city": city}), name="outer").invoke("Lima", {"callbacks": [handler]})
     assert paths(recorder) == ["outer", "outer/look_up"]
+
+
+@xray.step
+def pieces() -> Iterator[int]:
+    yield 1
+    look_up("Lima")
+    yield RunnableLambda(lambda number: number, name="in it").invoke(2)
+
+
+def test_a_generator_that_began_before_the_run_that_reads_on_is_around_what_it_calls(recorder: MemoryTracer) -> None:
+    with xray.trace("request"):
+        begun = pieces()
+        next(begun)
+        assert RunnableLambda(lambda left: list(left), name="read").invoke(begun) == [2]
+    assert paths(recorder) == ["pieces", "read", "pieces/look_up", "pieces/in it"]
+
+
+def test_a_function_that_one_run_carries_stays_below_it_in_another(recorder: MemoryTracer) -> None:
+    carried: list[Callable[[str], str]] = []
+
+    def bind(asked: str) -> str:
+        carried.append(xray.carry(look_up))
+        return asked
+
+    first, second = RunnableLambda(bind), RunnableLambda(lambda asked: carried[0](asked), name="second")
+    with xray.trace("request"), xray.step("handle"):
+        (first | second).invoke("weather?")
+    assert paths(recorder)[2:] == [
+        "handle/RunnableSequence/bind",
+        "handle/RunnableSequence/second",
+        "handle/RunnableSequence/bind/look_up",
+    ]

@@ -65,6 +65,12 @@ def test_a_dictionary_that_is_data_is_one_value(recorder: MemoryTracer) -> None:
     assert list(of(recorder, "numbered").inputs) == ["input"]
 
 
+def test_metadata_under_a_key_that_is_no_text_costs_the_run_nothing(recorder: MemoryTracer) -> None:
+    RunnableLambda(lambda asked: asked, name="run").invoke("weather?", {"metadata": {7: "seven"}})  # type: ignore[dict-item]
+    step = of(recorder, "run")
+    assert (step.inputs, step.metadata["langchain"]["metadata"]) == ({"input": "weather?"}, {"7": "seven"})
+
+
 def test_a_chat_model_has_its_messages_its_answer_and_what_the_conventions_name(recorder: MemoryTracer) -> None:
     answer = AIMessage(
         "Fine.",
@@ -118,6 +124,11 @@ def test_the_tokens_that_an_older_model_tells_of_are_found(recorder: MemoryTrace
     gen_ai = of(recorder, "OldModel").metadata["gen_ai"]
     assert gen_ai["usage"] == {"input_tokens": 3, "output_tokens": 4}
     assert gen_ai["response"] == {"model": "old", "finish_reasons": ["length"]}
+
+
+def test_tokens_that_are_told_in_no_known_way_cost_nothing_else(recorder: MemoryTracer) -> None:
+    model(AIMessage("sun", response_metadata={"token_usage": "3 of 4", "finish_reason": "stop"})).invoke("weather?")
+    assert of(recorder, "ToolModel").metadata["gen_ai"]["response"] == {"finish_reasons": ["stop"]}
 
 
 def test_several_answers_are_kept_all(recorder: MemoryTracer) -> None:

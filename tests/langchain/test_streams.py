@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
@@ -13,6 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
 from xray_langchain import XRayCallbackHandler
 from xray_langchain.open_runs import OPEN_RUNS, OpenRuns
+from xray_langchain.run import Run
 
 import xray_trace as xray
 from tests.langchain.told import model, of, parent_of, paths
@@ -218,6 +221,32 @@ def test_a_run_that_ends_after_its_root_is_told_once(recorder: MemoryTracer) -> 
     root.on_chain_end({})
     child.on_chain_end({"late": True})
     assert [step.name for step in recorder.steps] == ["child", "root"]
+
+
+def test_a_run_that_another_thread_begins_while_its_root_ends_is_never_left_open(recorder: MemoryTracer) -> None:
+    runs = OpenRuns()
+
+    def begin_below(root: Run, both: threading.Barrier) -> None:
+        both.wait()
+        runs.begin(uuid4(), root.run_id, "below", False)
+
+    former = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(200):
+            root, both = runs.begin(uuid4(), None, "root", False), threading.Barrier(2)
+            assert root is not None
+            thread = threading.Thread(target=begin_below, args=(root, both))
+            thread.start()
+            both.wait()
+            runs.end(root.run_id)
+            thread.join()
+    finally:
+        sys.setswitchinterval(former)
+    for begun_after_it in runs.roots:
+        runs.end(begun_after_it.run_id)
+    assert len(runs) == 0
+    assert len({step.event["stepId"] for step in recorder.steps}) == len(recorder.steps) == 400
 
 
 def test_of_too_many_open_roots_the_oldest_is_closed(recorder: MemoryTracer) -> None:

@@ -1,5 +1,10 @@
 """`traceparent` and `xray-context`, as they are written and read."""
 
+from collections.abc import Callable
+from http.client import HTTPMessage
+from typing import Any
+from wsgiref.headers import Headers
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +88,13 @@ def test_names_are_found_in_any_case_and_as_bytes() -> None:
     given = [(b"Host", b"here"), (b"TraceParent", f"00-{TRACE}-{SPAN}-01".encode()), (b"X-Ray-Context", b"trace=other")]
     assert read_headers(given) == Span(TRACE, SPAN)
     assert read_headers([("XRAY-Context", "trace=a;step=b;number=3;sampled=0;new=1")]) == Caller("a", "b", 3, False)
+
+
+@pytest.mark.parametrize("kind", [HTTPMessage, lambda: Headers([])])
+def test_headers_of_the_standard_librarys_servers_are_read(kind: Callable[[], Any]) -> None:
+    headers = kind()
+    headers["Host"], headers["Xray-Context"] = "here", "trace=a;step=b;number=3;sampled=1"
+    assert read_headers(headers) == Caller("a", "b", 3, True)
 
 
 @pytest.mark.parametrize("headers", [None, 7, "traceparent", object(), [("a", "b"), ("traceparent",), "ab"]])

@@ -1,8 +1,13 @@
 """What integrations are built of."""
 
 import inspect
+from typing import Any
+
+import pytest
 
 import xray_trace as xray
+from xray_trace.headers import Caller, read_headers
+from xray_trace.ids import is_valid_id
 from xray_trace.instrumentation import ArgumentBinder, begin_handed_over, begin_step, continued, inject_scope, new_id
 from xray_trace.testing import MemoryTracer
 
@@ -32,6 +37,15 @@ def test_two_who_tell_of_one_step_use_one_id(recorder: MemoryTracer) -> None:
         for _ in range(2):
             begin_step("task", step_id=step_id).end()
     assert [step.event["stepId"] for step in recorder.steps] == [step_id, step_id]
+
+
+@pytest.mark.parametrize("step_id", ["a\r\nSet-Cookie: b", "", 7])
+def test_an_id_that_the_server_would_refuse_counts_as_none(recorder: MemoryTracer, step_id: Any) -> None:
+    with xray.trace("request"):
+        step = begin_step("task", step_id=step_id)
+        assert read_headers(inject_scope({}, step)) == Caller(step.trace.trace_id, step.step_id, 1, True)
+        step.end()
+    assert is_valid_id(recorder.steps[0].event["stepId"])
 
 
 def test_arguments_get_the_names_of_the_function(recorder: MemoryTracer) -> None:

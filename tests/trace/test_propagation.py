@@ -1,6 +1,7 @@
 """One trace over several processes: `inject` and `continue_trace`, and OpenTelemetry beside them."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import xray_trace as xray
+from xray_trace.headers import Caller, read_headers
 from xray_trace.testing import MemoryTracer, RecordedStep
 
 
@@ -245,6 +247,16 @@ def test_a_span_that_cannot_be_asked_does_not_keep_a_step_from_being_recorded(
         raise RuntimeError("no span today")
 
     monkeypatch.setattr(trace, "get_current_span", fail)
-    with xray.trace("request"):
+    with xray.trace("request") as began:
         answer("all the same")
+        assert read_headers(xray.inject({})) == Caller(began.trace_id, None, 1, True)
     assert [step.name for step in recorder.steps] == ["answer"]
+
+
+def test_where_the_program_keeps_opentelemetry_from_being_imported_steps_say_nothing_of_spans(
+    recorder: MemoryTracer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", None)
+    with xray.trace("request"):
+        answer("alone")
+    assert recorder.steps[0].metadata == {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -353,6 +354,31 @@ def test_artifact_works_in_a_step_in_a_trace_and_nowhere(recorder: MemoryTracer)
     assert recorder.steps[0].event["artifacts"] == [{"dataId": kept, "type": "output", "key": "kept"}]
     assert len(of_type(recorder, "data")) == 1
     assert isinstance(xray.artifact(1, "nowhere"), str)
+
+
+def test_a_step_is_recorded_that_ends_while_another_thread_attaches_values(recorder: MemoryTracer) -> None:
+    over = threading.Event()
+
+    def attach(step: Step, begun: threading.Event) -> None:
+        while not over.is_set():
+            step.input("the same", "value")
+            begun.set()
+
+    former = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(200):
+            over.clear()
+            begun = threading.Event()
+            with xray.step("work") as step:
+                thread = threading.Thread(target=attach, args=(step, begun))
+                thread.start()
+                begun.wait()
+            over.set()
+            thread.join()
+    finally:
+        sys.setswitchinterval(former)
+    assert len(recorder.steps) == 200
 
 
 def test_an_error_is_recorded_in_the_current_trace_or_in_one_of_its_own(recorder: MemoryTracer) -> None:

@@ -213,6 +213,32 @@ def test_an_ignored_path_is_not_recorded(recorder: MemoryTracer) -> None:
     assert recorder.events == []
 
 
+def test_a_path_that_is_ignored_may_be_given_alone(recorder: MemoryTracer) -> None:
+    client = TestClient(traced(ignore="/health"))
+    assert client.get("/health").text == '"fine"'
+    assert recorder.events == []
+    client.get("/")
+    assert the_request(recorder).inputs["path"] == "/"
+
+
+@pytest.mark.parametrize("said", [{"status": "200"}, {}])
+async def test_a_status_that_is_no_number_keeps_no_request_from_being_recorded(
+    recorder: MemoryTracer, said: dict[str, Any]
+) -> None:
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", **said})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await XRayASGIMiddleware(app)({"type": "http", "method": "GET", "path": "/"}, send, send)  # type: ignore[arg-type]
+    assert sent == [{"type": "http.response.start", **said}]
+    assert the_request(recorder).metadata["http"] == {"request": {"method": "GET"}}
+    assert trace_events(recorder)[-1]["type"] == "trace-success"
+
+
 def test_a_mounted_route_is_named_with_what_it_is_mounted_on(recorder: MemoryTracer) -> None:
     async def show(request: Request) -> PlainTextResponse:
         return PlainTextResponse("here")

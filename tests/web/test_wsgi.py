@@ -207,6 +207,14 @@ def test_an_ignored_path_is_not_recorded(recorder: MemoryTracer) -> None:
     assert recorder.events == []
 
 
+def test_a_path_that_is_ignored_may_be_given_alone(recorder: MemoryTracer) -> None:
+    app = traced(ignore="/health")
+    call(app, PATH_INFO="/health")[0].close()
+    assert recorder.events == []
+    call(app, PATH_INFO="/")[0].close()
+    assert the_request(recorder).inputs["path"] == "/"
+
+
 def test_a_query_is_left_out_where_it_is_not_to_be_captured(recorder: MemoryTracer) -> None:
     with served_wsgi(traced(capture_query=False)) as url:
         requests.get(f"{url}/weather/Oslo?day=1", timeout=10)

@@ -18,7 +18,7 @@ _API = "opentelemetry.trace"
 
 def has_spans() -> bool:
     """Tell whether the program has imported OpenTelemetry's API."""
-    return _API in sys.modules
+    return sys.modules.get(_API) is not None
 
 
 def current_span() -> Span | None:
