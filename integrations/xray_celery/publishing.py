@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from celery import current_app
-
 from xray_celery.chords import CHORD_UNLOCK, header_group, shared_group
 from xray_celery.description import attach_arguments, describe
 from xray_celery.message_headers import HEADER_GROUP, continue_request, names_a_trace, write_headers
-from xray_celery.options import Options, registered
+from xray_celery.options import Options
 from xray_celery.received import Received
 from xray_trace.instrumentation import (
     Scope,
@@ -126,11 +124,11 @@ class Publisher:
         group_id = header_group(task_id)
         if group_id is not None:
             headers[HEADER_GROUP] = group_id
+        write_headers(headers, step)
         if step.is_recorded:
             step.described = {"celery": describe(fields, operation="publish", **route)}
             if self._options.capture_args:
-                attach_arguments(step, registered(self._options.app or current_app).get(name), args, kwargs)
-        write_headers(headers, step)
+                attach_arguments(step, self._options.published_task(name), args, kwargs)
 
     def _scope(self, message: _Message, last: _Publish | None) -> tuple[Scope | None, Trace | None]:
         """Return where the step lies, and the trace if it began with this message or one of the same group."""
