@@ -4,7 +4,7 @@ import threading
 
 import pytest
 import xray_celery
-from celery import Celery, _state
+from celery import Celery, _state, chain, chord, group
 
 import xray_trace as xray
 from tests.celery.test_in_process import Tasks, named, tasks
@@ -74,3 +74,25 @@ def test_a_task_whose_function_has_no_signature_is_recorded_and_carries_the_trac
         assert odd.apply((1,)).get() == 1
     assert [dict(step.inputs) for step in recorder.steps] == [{"args": [1]}, {"args": [1]}]
     assert "xray-context" in tasks.messages()[0]
+
+
+@pytest.mark.parametrize(
+    "shape", ["a group in a group", "chords in a group", "a chord in a chord", "chains", "a chain in a chord"]
+)
+def test_all_that_one_group_publishes_outside_any_trace_is_one(
+    recorder: MemoryTracer, tasks: Tasks, shape: str
+) -> None:
+    add = tasks.add
+    inner = chord([add.s(2), add.s(3)], add.si(9), app=tasks.app)
+    shapes = {
+        "a group in a group": lambda: group(add.s(1), group(add.s(2), add.s(3)), add.s(4), app=tasks.app),
+        "chords in a group": lambda: group(add.s(1), inner, add.s(4), inner.clone(), app=tasks.app),
+        "a chord in a chord": lambda: chord([add.s(1), inner, add.s(4)], add.si(9), app=tasks.app),
+        "chains": lambda: group(chain(add.s(1), add.s(2)), chain(add.s(3), add.s(4)), app=tasks.app),
+        "a chain in a chord": lambda: chord([chain(add.s(1), add.s(2)), add.s(3)], add.si(9), app=tasks.app),
+    }
+    shapes[shape]().apply_async()
+    assert len(recorder.steps) > 1
+    assert len({step.trace_id for step in recorder.steps}) == 1
+    assert [step.event["stepNumber"] for step in recorder.steps] == list(range(1, len(recorder.steps) + 1))
+    assert [event["type"] for event in recorder.events if event["type"] == "trace-start"] == ["trace-start"]
