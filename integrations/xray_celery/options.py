@@ -1,6 +1,5 @@
 """What is recorded, and what is left out."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,20 +25,22 @@ class Options:
 
     def is_published_by_app(self, name: str) -> bool:
         """Tell whether a task of this name is the app's, or may be: the signal does not say who publishes."""
-        return self.app is None or name in _registered(self.app) or not any(_that_know(name))
+        if self.app is None or name in _registered(self.app) or self.app is _threads_app():
+            return True
+        return not _that_know(name)
 
     def published_task(self, name: str) -> Any:
         """Return the task of this name; None where no app knows it, or where it is unclear whose it is."""
         if self.app is not None:
             return _registered(self.app).get(name)
-        apps = list(_that_know(name))
+        apps = _that_know(name)
         if len(apps) > 1:
             apps = [app for app in apps if app is _threads_app()]
         return _registered(apps[0])[name] if apps else None
 
 
-def _that_know(name: str) -> Iterable[Any]:
-    return (app for app in list(_state._get_active_apps()) if name in _registered(app))
+def _that_know(name: str) -> list[Any]:
+    return [app for app in list(_state._get_active_apps()) if name in _registered(app)]
 
 
 def _threads_app() -> Any:
