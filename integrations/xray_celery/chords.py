@@ -11,9 +11,22 @@ CHORD_UNLOCK = "celery.chord_unlock"
 """Celery's own task that asks every second whether a chord's body may run, where the result store cannot tell."""
 
 
-def shared_group(name: str, fields: Mapping[str, Any], args: Sequence[Any]) -> Any:
-    """Return the group that shares one trace with this message, where it is published outside any."""
-    return args[0] if name == CHORD_UNLOCK and args else fields.get("group")
+def shared_group(name: str, fields: Mapping[str, Any], args: Sequence[Any], rest: Mapping[str, Any]) -> object:
+    """Return the group that shares one trace with this message, where it is published outside any: the outermost.
+
+    `rest` is what the message says of what comes next. The last task of a chain is in the group that the chain is in,
+    and a chord's body in the group that the chord is in.
+    """
+    if name == CHORD_UNLOCK:
+        group_id, chord = args[:2]
+    else:
+        last = (rest.get("chain") or [{}])[0].get("options") or {}
+        group_id = fields.get("group") or last.get("group_id")
+        chord = rest.get("chord") or last.get("chord")
+    while chord:
+        options = chord.get("options") or {}
+        group_id, chord = options.get("group_id") or group_id, options.get("chord")
+    return group_id
 
 
 def header_group(task_id: object) -> object:

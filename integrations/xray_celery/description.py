@@ -34,15 +34,23 @@ def describe(fields: Mapping[str, Any], **more: object) -> dict[str, object]:
 
 
 def attach_arguments(step: Step, task: Any, args: Any, kwargs: Any) -> None:
-    """Attach each argument as an input by its name; without the task's function, those without a name as one."""
+    """Attach each argument as an input by its name; where the task does not tell it, those without one as one."""
     for key, value in _named(task, tuple(args or ()), dict(kwargs or {})):
         step.input(value, key)
 
 
 def _named(task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterable[tuple[str, object]]:
-    binder = _binders.get(task) if task is not None else None
-    if binder is None and task is not None:
-        binder = _binders[task] = ArgumentBinder(inspect.signature(task.run))
+    binder = None if task is None else _binder(task)
     if binder is not None:
         return binder.pairs(args, kwargs)
     return [*([("args", list(args))] if args else []), *kwargs.items()]
+
+
+def _binder(task: Any) -> ArgumentBinder | None:
+    binder = _binders.get(task)
+    if binder is None:
+        try:
+            binder = _binders[task] = ArgumentBinder(inspect.signature(task.run))
+        except (TypeError, ValueError):  # it tells none, as what is written in C may
+            return None
+    return binder

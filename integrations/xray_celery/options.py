@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from celery import current_app
+from celery import _state
 
 __all__ = ["Options"]
 
@@ -24,10 +24,30 @@ class Options:
         return self.app is None or app is self.app
 
     def is_published_by_app(self, name: str) -> bool:
-        """Tell whether a task of this name is the app's: the signal does not say who publishes."""
-        return self.app is None or name in registered(self.app) or current_app._get_current_object() is self.app
+        """Tell whether a task of this name is the app's, or may be: the signal does not say who publishes."""
+        if self.app is None or name in _registered(self.app) or self.app is _threads_app():
+            return True
+        return not _that_know(name)
+
+    def published_task(self, name: str) -> Any:
+        """Return the task of this name; None where no app knows it, or where it is unclear whose it is."""
+        if self.app is not None:
+            return _registered(self.app).get(name)
+        apps = _that_know(name)
+        if len(apps) > 1:
+            apps = [app for app in apps if app is _threads_app()]
+        return _registered(apps[0])[name] if apps else None
 
 
-def registered(app: Any) -> Any:
+def _that_know(name: str) -> list[Any]:
+    return [app for app in list(_state._get_active_apps()) if name in _registered(app)]
+
+
+def _threads_app() -> Any:
+    """Return this thread's app: `current_app` would make one in a thread that has none."""
+    return _state._tls.current_app or _state.default_app
+
+
+def _registered(app: Any) -> Any:
     """Return the app's tasks by name, without finalizing an app that is still being made, which `tasks` would do."""
     return app._tasks

@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from celery import current_app
-
 from xray_celery.chords import CHORD_UNLOCK, header_group, shared_group
 from xray_celery.description import attach_arguments, describe
 from xray_celery.message_headers import HEADER_GROUP, continue_request, names_a_trace, write_headers
-from xray_celery.options import Options, registered
+from xray_celery.options import Options
 from xray_celery.received import Received
 from xray_trace.instrumentation import (
     Scope,
@@ -69,15 +67,17 @@ class _Message(NamedTuple):
     fields: Mapping[str, Any]
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
+    rest: Mapping[str, Any]
 
     @classmethod
     def of(cls, name: str, body: Any, headers: dict[str, Any]) -> "_Message":
-        args, kwargs = body[:2] if isinstance(body, tuple) else (body.get("args"), body.get("kwargs"))
-        return cls(name, headers, headers if "id" in headers else body, args, kwargs)  # protocol 1 says all in the body
+        if isinstance(body, tuple):
+            return cls(name, headers, headers, *body)
+        return cls(name, headers, body, body.get("args"), body.get("kwargs"), body)  # protocol 1 says all in the body
 
     @property
-    def group_id(self) -> Any:
-        return shared_group(self.name, self.fields, self.args)
+    def group_id(self) -> object:
+        return shared_group(self.name, self.fields, self.args, self.rest)
 
 
 class Publisher:
@@ -118,19 +118,19 @@ class Publisher:
         write_headers(message.headers, scope)
 
     def _begin(self, message: _Message, last: _Publish | None, route: Mapping[str, object]) -> None:
-        name, headers, fields, args, kwargs = message
+        name, headers, fields, args, kwargs, _ = message
         task_id = fields.get("id")
         scope, began = self._scope(message, last)
         step = begin_step(f"publish {name}", parent=scope)
-        _last.set(_Publish(headers, step, message.group_id, began))
+        _last.set(_Publish(headers, step, began and message.group_id, began))
         group_id = header_group(task_id)
         if group_id is not None:
             headers[HEADER_GROUP] = group_id
+        write_headers(headers, step)
         if step.is_recorded:
             step.described = {"celery": describe(fields, operation="publish", **route)}
             if self._options.capture_args:
-                attach_arguments(step, registered(self._options.app or current_app).get(name), args, kwargs)
-        write_headers(headers, step)
+                attach_arguments(step, self._options.published_task(name), args, kwargs)
 
     def _scope(self, message: _Message, last: _Publish | None) -> tuple[Scope | None, Trace | None]:
         """Return where the step lies, and the trace if it began with this message or one of the same group."""

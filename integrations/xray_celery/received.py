@@ -10,30 +10,32 @@ from xray_trace.instrumentation import guarded, new_id
 
 __all__ = ["Received"]
 
+_requests: WeakValueDictionary[object, Any] = WeakValueDictionary()
+"""By the task's id; whichever call of `install` they were received under."""
+
 
 class Received:
     """Receives `task_received`: gives each delivery a step's id, for the worker and its child to tell of the same."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._requests: WeakValueDictionary[object, Any] = WeakValueDictionary()
 
     def receive(self, request: Any, **_: object) -> None:
         """Remember a request."""
         with guarded("receiving a task"):
             if self._options.is_of_app(request.app):
                 request.request_dict[STEP_ID] = new_id()
-                self._requests[request.id] = request
+                _requests[request.id] = request
 
     def fields(self, task_id: object) -> Mapping[str, Any] | None:
         """Return what is known of a request that has not ended."""
-        request = self._requests.get(task_id)
+        request = _requests.get(task_id)
         return None if request is None else request.request_dict
 
     def pop(self, task_id: object) -> Any:
         """Return a request, or None, and forget it: its end is told."""
-        return self._requests.pop(task_id, None)
+        return _requests.pop(task_id, None)
 
     def clear(self, **_: object) -> None:
         """Forget what is the parent's, in a new child process."""
-        self._requests.clear()
+        _requests.clear()

@@ -66,6 +66,10 @@ class _Run:
         return _Outcome(FAILURE, returned, flying)
 
 
+_runs: WeakKeyDictionary[Any, _Run] = WeakKeyDictionary()
+"""What runs here by its request, whichever call of `install` it began under: a task may import what calls it again."""
+
+
 class Runner:
     """Receives `task_prerun` and `task_postrun`, in the process that runs the task."""
 
@@ -73,11 +77,10 @@ class Runner:
         self._options = options
         self._received = received
         self._soft_limit = soft_limit
-        self._runs: WeakKeyDictionary[Any, _Run] = WeakKeyDictionary()
 
     def runs(self, request: Any) -> bool:
         """Tell whether this request runs here, and will tell of its end by itself."""
-        return request in self._runs
+        return request in _runs
 
     def before(self, task: Any, args: Any, kwargs: Any, **_: object) -> None:
         """Begin the step, and make it the current one."""
@@ -87,7 +90,7 @@ class Runner:
             self._soft_limit.watch()
             request = task.request
             run = self._begin(task.name, vars(request))
-            self._runs[request] = run
+            _runs[request] = run
             set_scope(run.step if run.step is not NO_STEP else run.trace or run.former)
             if run.step.is_recorded and self._options.capture_args:
                 attach_arguments(run.step, task, args, kwargs)
@@ -95,7 +98,7 @@ class Runner:
     def after(self, task: Any, task_id: str, retval: object, state: str | None, **_: object) -> None:
         """End the step, and put the former scope back."""
         request = task.request
-        run = self._runs.pop(request, None)
+        run = _runs.pop(request, None)
         if run is None:
             return
         set_scope(run.former)

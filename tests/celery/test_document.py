@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import xray_celery
+from celery import current_app
 
 import xray_trace as xray
 from tests.celery.conftest import Place
@@ -33,16 +34,18 @@ def post(letter, address):
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")  # Celery gives the tasks to each later app of this process, and warns of a second such
 def shown(place: Place) -> Iterator[dict[str, Any]]:
     source = AROUND + SHOWN.replace("redis://localhost", place.redis.url)
     module = place.folder / "letters.py"
     module.write_text(source)
+    former = current_app._get_current_object()
     names = types.ModuleType("letters")
     sys.modules["letters"] = names
     exec(source, vars(names))
     yield vars(names)
     names.app.close()
+    former.set_current()
     del sys.modules["letters"]
 
 

@@ -317,6 +317,17 @@ def test_installing_it_again_records_nothing_twice_and_uninstalling_ends_it(
     assert names(recorder) == ["publish add", "inner"]
 
 
+def test_installing_it_again_while_a_task_runs_loses_nothing_of_the_run(recorder: MemoryTracer, tasks: Tasks) -> None:
+    @tasks.app.task(name="install", shared=False)
+    def install() -> str:
+        xray_celery.install(tasks.app)
+        return "done"
+
+    install.apply()
+    assert named(recorder, "install").output == "done"
+    assert xray.current_trace() is None
+
+
 def test_secret_arguments_stay_home(recorder: MemoryTracer, tasks: Tasks) -> None:
     @tasks.app.task(name="log_in", shared=False)
     def log_in(user: str, password: str) -> None: ...

@@ -1,0 +1,98 @@
+"""Who publishes, and what is known of it: threads, several apps, and tasks that do not tell their arguments."""
+
+import threading
+
+import pytest
+import xray_celery
+from celery import Celery, _state, chain, chord, group
+
+import xray_trace as xray
+from tests.celery.test_in_process import Tasks, named, tasks
+from tests.recorder import recorder
+from xray_trace.testing import MemoryTracer
+
+__all__ = ["recorder", "tasks"]
+
+
+@pytest.mark.parametrize("has_app", [True, False])
+def test_a_message_from_a_thread_that_has_no_current_app_is_recorded_like_any(
+    recorder: MemoryTracer, tasks: Tasks, has_app: bool
+) -> None:
+    xray_celery.install(tasks.app if has_app else None)
+    former = _state.default_app
+    _state.default_app = None
+
+    def publish() -> None:
+        with xray.trace("request"):
+            tasks.add.delay(1)
+            tasks.app.send_task("of_another_program", (1,))
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    thread.join()
+    made, _state.default_app = _state.default_app, former
+    assert made is None
+    assert dict(named(recorder, "publish add").inputs) == {"x": 1, "y": 1}
+    assert dict(named(recorder, "publish of_another_program").inputs) == {"args": [1]}
+    assert ["xray-context" in headers for headers in tasks.messages()] == [True, True]
+
+
+def test_of_two_apps_tasks_of_one_name_the_current_apps_gives_the_names(recorder: MemoryTracer, tasks: Tasks) -> None:
+    xray_celery.install()
+    other = Celery("other", broker="memory://", set_as_current=False)
+
+    @other.task(name="add", shared=False)
+    def add_in_another_way(left: int, right: int) -> None: ...
+
+    tasks.app.finalize()
+    former = _state._tls.current_app
+    add_in_another_way.delay(1, 2)
+    other.set_current()
+    add_in_another_way.delay(1, 2)
+    _state._set_current_app(former)
+    other.close()
+    assert [dict(step.inputs) for step in recorder.steps] == [{"args": [1, 2]}, {"left": 1, "right": 2}]
+
+
+def test_a_task_whose_function_has_no_signature_is_recorded_and_carries_the_trace(
+    recorder: MemoryTracer, tasks: Tasks
+) -> None:
+    class Unsigned:
+        __signature__ = "unknown"
+
+        def __call__(self, x: int) -> int:
+            return x
+
+    class Odd(tasks.app.Task):  # type: ignore[name-defined, misc]
+        name = "odd"
+        run = Unsigned()
+        typing = False
+
+    odd = tasks.app.register_task(Odd())
+    with xray.trace("request"):
+        odd.delay(1)
+        assert odd.apply((1,)).get() == 1
+    assert [dict(step.inputs) for step in recorder.steps] == [{"args": [1]}, {"args": [1]}]
+    assert "xray-context" in tasks.messages()[0]
+
+
+@pytest.mark.parametrize(
+    "shape", ["a group in a group", "chords in a group", "a chord in a chord", "chains", "a chain in a chord"]
+)
+def test_all_that_one_group_publishes_outside_any_trace_is_one(
+    recorder: MemoryTracer, tasks: Tasks, shape: str
+) -> None:
+    add = tasks.add
+    inner = chord([add.s(2), add.s(3)], add.si(9), app=tasks.app)
+    shapes = {
+        "a group in a group": lambda: group(add.s(1), group(add.s(2), add.s(3)), add.s(4), app=tasks.app),
+        "chords in a group": lambda: group(add.s(1), inner, add.s(4), inner.clone(), app=tasks.app),
+        "a chord in a chord": lambda: chord([add.s(1), inner, add.s(4)], add.si(9), app=tasks.app),
+        "chains": lambda: group(chain(add.s(1), add.s(2)), chain(add.s(3), add.s(4)), app=tasks.app),
+        "a chain in a chord": lambda: chord([chain(add.s(1), add.s(2)), add.s(3)], add.si(9), app=tasks.app),
+    }
+    shapes[shape]().apply_async()
+    assert len(recorder.steps) > 1
+    assert len({step.trace_id for step in recorder.steps}) == 1
+    assert [step.event["stepNumber"] for step in recorder.steps] == list(range(1, len(recorder.steps) + 1))
+    assert [event["type"] for event in recorder.events if event["type"] == "trace-start"] == ["trace-start"]
