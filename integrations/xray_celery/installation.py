@@ -33,6 +33,7 @@ def install(
     that get no steps.
     """
     uninstall()
+    app = getattr(app, "_get_current_object", lambda: app)()  # `celery.current_app` stands for one
     for signal, receiver in _receivers(Options(app, capture_args, capture_result, frozenset({*ignore, CHORD_UNLOCK}))):
         signal.connect(receiver, weak=False, dispatch_uid=_UID)
     atexit.register(give_up_publish)  # before the tracer's own hook, which is older: the latest come first

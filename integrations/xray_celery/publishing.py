@@ -1,7 +1,9 @@
 """Publisher: a task's message on its way to the broker is a step."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any, NamedTuple
 
 from xray_celery.chords import CHORD_UNLOCK, header_group, shared_group
@@ -37,6 +39,8 @@ class _Publish:
         self.group_id = group_id
         self.trace = trace
         """The one that began with the group."""
+        self.around: _Publish | None = None
+        """The one during which a receiver of the program's publishes this one, too."""
         self._step = step
 
     def end(self, error: BaseException | None) -> None:
@@ -56,9 +60,19 @@ _last: ContextVar[_Publish | None] = ContextVar("xray_celery_publish", default=N
 def give_up_publish() -> _Publish | None:
     """End a publish that was left by an exception; returns the last one of this context."""
     last = _last.get()
-    if last is not None and last.headers is not None:
+    if last is not None and last.headers is not None and not _is_on_its_way(last.headers):
         last.end(NotPublished("the message was not handed to the broker"))
     return last
+
+
+def _is_on_its_way(headers: Mapping[str, Any]) -> bool:
+    """Tell whether Celery is at it still: then it is a receiver of the program's that publishes something else."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name == "send_task_message" and frame.f_locals.get("headers2") is headers:
+            return True
+        frame = frame.f_back
+    return False
 
 
 class _Message(NamedTuple):
@@ -109,6 +123,8 @@ class Publisher:
         if last is not None and last.headers is headers:
             with guarded("recording that a task was published"):
                 last.end(None)
+                if last.around is not None:
+                    _last.set(last.around)
 
     def _pass_on(self, message: _Message, last: _Publish | None) -> None:
         scope = current_scope()
@@ -122,7 +138,10 @@ class Publisher:
         task_id = fields.get("id")
         scope, began = self._scope(message, last)
         step = begin_step(f"publish {name}", parent=scope)
-        _last.set(_Publish(headers, step, began and message.group_id, began))
+        published = _Publish(headers, step, began and message.group_id, began)
+        if last is not None and last.headers is not None:
+            published.around = last
+        _last.set(published)
         group_id = header_group(task_id)
         if group_id is not None:
             headers[HEADER_GROUP] = group_id

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 import xray_celery
-from celery import Celery, _state, chain, chord, group
+from celery import Celery, _state, chain, chord, current_app, group, signals
 
 import xray_trace as xray
-from tests.celery.test_in_process import Tasks, named, tasks
+from tests.celery.in_memory import Tasks, named, tasks
 from tests.recorder import recorder
 from xray_trace.testing import MemoryTracer
 
@@ -96,3 +96,35 @@ def test_all_that_one_group_publishes_outside_any_trace_is_one(
     assert len({step.trace_id for step in recorder.steps}) == 1
     assert [step.event["stepNumber"] for step in recorder.steps] == list(range(1, len(recorder.steps) + 1))
     assert [event["type"] for event in recorder.events if event["type"] == "trace-start"] == ["trace-start"]
+
+
+def test_a_receiver_of_the_programs_that_publishes_another_task_leaves_the_first_as_it_is(
+    recorder: MemoryTracer, tasks: Tasks
+) -> None:
+    def keep_a_log(sender: str, **_: object) -> None:
+        if sender == "add":
+            tasks.outer.delay(7)
+
+    signals.before_task_publish.connect(keep_a_log, weak=False)
+    try:
+        with xray.trace("request"):
+            tasks.add.delay(1)
+            tasks.again.delay(1)
+    finally:
+        signals.before_task_publish.disconnect(keep_a_log)
+    assert [(step.name, step.failed) for step in recorder.steps] == [
+        ("publish outer", False),
+        ("publish add", False),
+        ("publish again", False),
+    ]
+
+
+def test_an_app_that_is_given_by_the_name_of_the_current_one_is_that_app(recorder: MemoryTracer, tasks: Tasks) -> None:
+    former = _state._tls.current_app
+    tasks.app.set_current()
+    try:
+        xray_celery.install(current_app)
+        tasks.add.apply((1,))
+    finally:
+        _state._set_current_app(former)
+    assert named(recorder, "add").output == 2
