@@ -191,6 +191,17 @@ def in_a_thread() -> None:
     assert_type(asyncio.run(xray.carry(coroutine)(1)), float)
 
 
+def over_processes() -> None:
+    assert_type(xray.inject({"Accept": "*/*"}), dict[str, str])
+    with xray.continue_trace({"traceparent": "00-a"}, name="request", metadata={"service": "shop"}) as trace:
+        assert_type(trace, xray.Trace)
+
+
+async def over_processes_in_a_coroutine() -> None:
+    async with xray.continue_trace([(b"xray-context", b"trace=a")]) as trace:
+        assert_type(trace, xray.Trace)
+
+
 def explicitly(tracer: xray.BaseTracer) -> None:
     trace = tracer.create_trace({"useCase": "test"})
     data_id = trace.data({"rows": 3}, "table", {"sheet": 1})
