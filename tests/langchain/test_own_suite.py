@@ -49,6 +49,10 @@ def _outcome(case: ElementTree.Element) -> str:
     return next((child.tag for child in case if child.tag in ("failure", "error", "skipped")), "passed")
 
 
+def differences(plain: dict[str, str], recorded: dict[str, str]) -> set[str]:
+    return {name for name in plain | recorded if plain.get(name) != recorded.get(name)}
+
+
 @pytest.mark.timeout(900)  # the first time all of it is fetched
 def test_langchain_core_passes_its_own_tests_as_without_while_every_run_is_recorded(
     suite: Suite, tmp_path: Path
@@ -56,7 +60,11 @@ def test_langchain_core_passes_its_own_tests_as_without_while_every_run_is_recor
     plain, _ = run(suite, tmp_path / "plain")
     recorded, printed = run(suite, tmp_path / "recorded", "-p", "with_handler")
     assert list(plain.values()).count("passed") > 350
-    assert {name for name in plain | recorded if plain.get(name) != recorded.get(name)} == {COUNTS_HANDLERS}
+    differing = differences(plain, recorded)
+    if differing != {COUNTS_HANDLERS}:  # some measure time, and the machine may be busy: what is ours comes again
+        differing &= differences(run(suite, tmp_path / "plain-again")[0], recorded)
+        differing &= differences(plain, run(suite, tmp_path / "recorded-again", "-p", "with_handler")[0])
+    assert differing == {COUNTS_HANDLERS}
     told = re.search(r"recorded (\d+) swallowed (\d+) dropped (\d+) open (\d+)", printed)
     assert told is not None, printed
     assert int(told[1]) > MANY_STEPS
