@@ -1,9 +1,11 @@
 """XRayASGIMiddleware: a request to an ASGI application, such as FastAPI's or Starlette's, is a step."""
 
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from xray_trace.instrumentation import get_scope, guarded, set_scope
+from xray_web.middleware import Middleware
 from xray_web.request_step import RequestStep
 
 __all__ = ["XRayASGIMiddleware"]
@@ -14,7 +16,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
-class XRayASGIMiddleware:
+class XRayASGIMiddleware(Middleware[Application, MutableMapping[str, Any]]):
     """Records each HTTP request that goes to the application; `app.add_middleware(XRayASGIMiddleware)`.
 
     The step ends with the last piece of the answer's body; what the application does afterwards, such as background
@@ -25,22 +27,9 @@ class XRayASGIMiddleware:
     `capture_query`: whether the query string is recorded, by its names.
     """
 
-    def __init__(
-        self,
-        app: Application,
-        *,
-        trust_incoming: bool | Callable[[MutableMapping[str, Any]], bool] = False,
-        ignore: Collection[str] = (),
-        capture_query: bool = True,
-    ) -> None:
-        self._app = app
-        self._trust_incoming = trust_incoming
-        self._ignore = {ignore} if isinstance(ignore, str) else ignore
-        self._capture_query = capture_query
-
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer as the application does."""
-        request = self._begin(scope) if scope["type"] == "http" else None
+        request = self._begin_in(scope) if scope["type"] == "http" else None
         if request is None:
             await self._app(scope, receive, send)
             return
@@ -64,21 +53,11 @@ class XRayASGIMiddleware:
             set_scope(former)
         request.end(None)
 
-    def _begin(self, scope: MutableMapping[str, Any]) -> RequestStep | None:
+    def _begin_in(self, scope: MutableMapping[str, Any]) -> RequestStep | None:
         with guarded("beginning a request"):
-            path = str(scope["path"])
-            if path in self._ignore:
-                return None
-            trusted = self._trust_incoming
-            if callable(trusted):
-                trusted = trusted(scope)
-            return RequestStep.begin(
-                str(scope["method"]),
-                path,
-                scope.get("query_string", b"").decode("utf-8", "replace") if self._capture_query else None,
-                scope.get("headers") if trusted is True else None,
-                {"url": {"scheme": scope.get("scheme")}},
-            )
+            query = scope.get("query_string", b"").decode("utf-8", "replace")
+            method, path = str(scope["method"]), str(scope["path"])
+            return self._begin(scope, method, path, query, partial(scope.get, "headers"), scope.get("scheme"))
         return None
 
 

@@ -15,7 +15,7 @@ class RequestFailed(Exception):
 
 
 class RequestStep:
-    """A step in the caller's trace, or in a trace of its own. No method raises."""
+    """A step in the caller's trace, or in a trace of its own. No method but `begin` raises."""
 
     def __init__(self, trace: Trace, step: Step, method: str) -> None:
         self._trace = trace
@@ -27,19 +27,20 @@ class RequestStep:
 
     @classmethod
     def begin(
-        cls, method: str, path: str, query: str | None, headers: object, about: Mapping[str, object]
+        cls, method: str, path: str, query: str, headers: object, about: Mapping[str, object]
     ) -> "RequestStep | None":
-        """Begin a request; None where tracing is off. `headers` are those whose trace is continued, if any came."""
+        """Begin a request; None where tracing is off. `headers` are those whose trace is continued, if any came.
+
+        May raise what an unreadable query does; whoever calls it has the guard.
+        """
         if not is_on():
             return None
-        with guarded("beginning a request"):
-            trace = continued(headers, name=f"{method} {path}")
-            step = begin_step(method, parent=trace, metadata=about)
-            step.input(path, "path")
-            if query:
-                step.input(_plain(query), "query")
-            return cls(trace, step, method)
-        return None
+        trace = continued(headers, name=f"{method} {path}")
+        step = begin_step(method, parent=trace, metadata=about)
+        step.input(path, "path")
+        if query:
+            step.input(_plain(query), "query")
+        return cls(trace, step, method)
 
     @property
     def scope(self) -> Scope:

@@ -1,9 +1,11 @@
 """XRayWSGIMiddleware: a request to a WSGI application (PEP 3333), such as Flask's, is a step."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from xray_trace.instrumentation import get_scope, guarded, set_scope
+from xray_web.middleware import Middleware
 from xray_web.request_step import RequestStep
 
 __all__ = ["XRayWSGIMiddleware"]
@@ -12,7 +14,7 @@ Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-class XRayWSGIMiddleware:
+class XRayWSGIMiddleware(Middleware[Application, Environ]):
     """Records each request that goes to the application; `app.wsgi_app = XRayWSGIMiddleware(app.wsgi_app)`.
 
     `trust_incoming`: whether a trace that the caller sent is continued, or a function of the environ that says so;
@@ -20,22 +22,9 @@ class XRayWSGIMiddleware:
     `capture_query`: whether the query string is recorded, by its names.
     """
 
-    def __init__(
-        self,
-        app: Application,
-        *,
-        trust_incoming: bool | Callable[[Environ], bool] = False,
-        ignore: Collection[str] = (),
-        capture_query: bool = True,
-    ) -> None:
-        self._app = app
-        self._trust_incoming = trust_incoming
-        self._ignore = {ignore} if isinstance(ignore, str) else ignore
-        self._capture_query = capture_query
-
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer as the application does."""
-        request = self._begin(environ)
+        request = self._begin_in(environ)
         if request is None:
             return self._app(environ, start_response)
 
@@ -58,21 +47,11 @@ class XRayWSGIMiddleware:
             return body
         return _Body(body, request)
 
-    def _begin(self, environ: Environ) -> RequestStep | None:
+    def _begin_in(self, environ: Environ) -> RequestStep | None:
         with guarded("beginning a request"):
             path = _text(environ.get("SCRIPT_NAME", "")) + _text(environ.get("PATH_INFO", ""))
-            if path in self._ignore:
-                return None
-            trusted = self._trust_incoming
-            if callable(trusted):
-                trusted = trusted(environ)
-            return RequestStep.begin(
-                str(environ.get("REQUEST_METHOD", "")),
-                path,
-                _text(environ.get("QUERY_STRING", "")) if self._capture_query else None,
-                _headers(environ) if trusted is True else None,
-                {"url": {"scheme": environ.get("wsgi.url_scheme")}},
-            )
+            method, query = str(environ.get("REQUEST_METHOD", "")), _text(environ.get("QUERY_STRING", ""))
+            return self._begin(environ, method, path, query, partial(_headers, environ), environ.get("wsgi.url_scheme"))
         return None
 
 

@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 from tests.servers.process import HOST, free_port
 from xray_trace.testing import MemoryTracer, RecordedStep
 
-__all__ = ["LONGEST_SECONDS", "served_asgi", "served_wsgi", "until", "within"]
+__all__ = ["LONGEST_SECONDS", "served_asgi", "served_wsgi", "the_request", "trace_events", "until", "within"]
 
 LONGEST_SECONDS = 20.0
 
@@ -29,6 +29,18 @@ def until(condition: Callable[[], Any]) -> Any:
 def within(recorder: MemoryTracer, parent: RecordedStep) -> list[RecordedStep]:
     """Return the steps directly below this one."""
     return [step for step in recorder.steps if step.event.get("parentStepId") == parent.event["stepId"]]
+
+
+def the_request(recorder: MemoryTracer) -> RecordedStep:
+    """Wait for the one step beside what the applications look up."""
+    [found] = until(lambda: [step for step in recorder.steps if step.name != "look_up"])
+    assert isinstance(found, RecordedStep)
+    return found
+
+
+def trace_events(recorder: MemoryTracer) -> list[dict[str, Any]]:
+    """Return what was told of traces, without their steps."""
+    return [event for event in recorder.events if event["type"].startswith("trace-")]
 
 
 @contextmanager

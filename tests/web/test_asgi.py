@@ -19,9 +19,9 @@ from starlette.routing import Mount, Route
 from xray_web import XRayASGIMiddleware
 
 import xray_trace as xray
-from tests.web.serving import LONGEST_SECONDS, served_asgi, until, within
+from tests.web.serving import LONGEST_SECONDS, served_asgi, the_request, trace_events, until, within
 from xray_trace.default import install
-from xray_trace.testing import MemoryTracer, RecordedStep
+from xray_trace.testing import MemoryTracer
 from xray_trace.tracer import NoopTracer
 
 gate = threading.Event()
@@ -93,16 +93,6 @@ def add_what_is_not_recorded(app: FastAPI) -> None:
 async def work_on() -> None:
     await asyncio.to_thread(gate.wait, LONGEST_SECONDS)
     look_up("Oslo")
-
-
-def the_request(recorder: MemoryTracer) -> RecordedStep:
-    [found] = until(lambda: [step for step in recorder.steps if step.name != "look_up"])
-    assert isinstance(found, RecordedStep)
-    return found
-
-
-def trace_events(recorder: MemoryTracer) -> list[dict[str, Any]]:
-    return [event for event in recorder.events if event["type"].startswith("trace-")]
 
 
 @pytest.mark.parametrize("path", ["weather", "threaded"])

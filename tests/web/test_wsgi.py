@@ -14,9 +14,9 @@ from flask import Flask, Response, abort, request, stream_with_context
 from xray_web import XRayWSGIMiddleware
 
 import xray_trace as xray
-from tests.web.serving import LONGEST_SECONDS, served_wsgi, until, within
+from tests.web.serving import LONGEST_SECONDS, served_wsgi, the_request, trace_events, within
 from xray_trace.default import install
-from xray_trace.testing import MemoryTracer, RecordedStep
+from xray_trace.testing import MemoryTracer
 from xray_trace.tracer import NoopTracer
 
 gate = threading.Event()
@@ -62,16 +62,6 @@ def traced(**options: Any) -> Flask:
     app = flask_app()
     app.wsgi_app = XRayWSGIMiddleware(app.wsgi_app, **options)  # type: ignore[method-assign]
     return app
-
-
-def the_request(recorder: MemoryTracer) -> RecordedStep:
-    [found] = until(lambda: [step for step in recorder.steps if step.name != "look_up"])
-    assert isinstance(found, RecordedStep)
-    return found
-
-
-def trace_events(recorder: MemoryTracer) -> list[dict[str, Any]]:
-    return [event for event in recorder.events if event["type"].startswith("trace-")]
 
 
 def call(app: Any, **environ: Any) -> tuple[Any, list[Any]]:
