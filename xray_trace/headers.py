@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-__all__ = ["Caller", "Span", "read_headers", "span_of", "write_headers"]
+__all__ = ["CONTEXT", "TRACEPARENT", "Caller", "Span", "read_headers", "span_of", "write_headers"]
 
-_TRACEPARENT = "traceparent"
-_CONTEXT = "xray-context"
-_LENGTHS = {len(_TRACEPARENT), len(_CONTEXT)}
+TRACEPARENT = "traceparent"
+CONTEXT = "xray-context"
+_LENGTHS = {len(TRACEPARENT), len(CONTEXT)}
 
 _ID = "[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}"  # the wire contract's
 _CALLER = re.compile(rf"trace=({_ID})(?:;step=({_ID}))?;number=(\d{{1,9}});sampled=([01])(;end=1)?(?:;.*)?", re.ASCII)
@@ -70,21 +70,21 @@ def read_headers(headers: object) -> Caller | Span | None:
 
     Takes a mapping, or pairs of names and values; both may be bytes, and the case of a name does not matter.
     """
-    as_written = type(headers) is dict and _CONTEXT in headers
+    as_written = type(headers) is dict and CONTEXT in headers
     found: Mapping[Any, object] = headers if as_written else _find(headers)  # type: ignore[assignment]
-    return _read_caller(_text(found.get(_CONTEXT))) or _read_span(_text(found.get(_TRACEPARENT)))
+    return _read_caller(_text(found.get(CONTEXT))) or _read_span(_text(found.get(TRACEPARENT)))
 
 
 def write_headers(headers: MutableMapping[str, Any], caller: Caller, span: Span | None) -> None:
     """Write both; `span` is the current one of another tracer of this program, whose header comes first."""
     names = {str(name).lower(): name for name in headers if len(name) in _LENGTHS}
-    name = names.get(_TRACEPARENT, _TRACEPARENT)
+    name = names.get(TRACEPARENT, TRACEPARENT)
     if span is None:
         span = Span(*span_of(caller.trace_id, caller.step_id), caller.is_sampled)
         headers[name] = _write_span(span)
     elif not _is_of_trace(_text(headers.get(name)), span):  # else the other tracer wrote it, of a span of its own
         headers[name] = _write_span(span)
-    headers[names.get(_CONTEXT, _CONTEXT)] = _write_caller(caller)
+    headers[names.get(CONTEXT, CONTEXT)] = _write_caller(caller)
 
 
 def _write_span(span: Span) -> str:
@@ -128,7 +128,7 @@ def _find(headers: object) -> dict[str, object]:
     if not isinstance(pairs, Iterable):
         return {}
     texts = ((_text(pair[0]).lower(), pair[1]) for pair in pairs if isinstance(pair, (tuple, list)) and len(pair) == 2)
-    return {name: value for name, value in texts if name in (_CONTEXT, _TRACEPARENT)}
+    return {name: value for name, value in texts if name in (CONTEXT, TRACEPARENT)}
 
 
 def _text(value: object) -> str:

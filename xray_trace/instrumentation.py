@@ -11,7 +11,7 @@ from xray_trace.capture.arguments import ArgumentBinder
 from xray_trace.context import Scope, current_scope, get_scope, look_inside, set_scope
 from xray_trace.default import get_recorder
 from xray_trace.guard import Guard
-from xray_trace.headers import read_headers
+from xray_trace.headers import CONTEXT, TRACEPARENT, read_headers
 from xray_trace.ids import is_valid_id, new_id
 from xray_trace.propagation import inject_scope
 from xray_trace.recorder.events import clean_name
@@ -20,7 +20,9 @@ from xray_trace.recorder.step import NO_STEP, Step
 from xray_trace.recorder.trace import NO_TRACE, Trace
 
 __all__ = [
+    "CONTEXT",
     "NO_STEP",
+    "TRACEPARENT",
     "ArgumentBinder",
     "Scope",
     "Step",

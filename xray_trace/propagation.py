@@ -7,7 +7,6 @@ from xray_trace.context import Scope, current_scope
 from xray_trace.decorators.blocks import Blocks
 from xray_trace.default import get_recorder
 from xray_trace.headers import Caller, Span, read_headers, write_headers
-from xray_trace.recorder.recorder import Recorder
 from xray_trace.recorder.spans import current_span
 from xray_trace.recorder.step import Step
 from xray_trace.recorder.trace import NO_TRACE, Trace
@@ -96,7 +95,7 @@ def continue_trace(
 
 
 def _read(headers: object) -> Caller | Span | None:
-    recorder: Recorder | None = get_recorder()
+    recorder = get_recorder()
     if recorder is not None:
         with recorder.core.guard.around("reading a trace's headers"):
             return read_headers(headers)

@@ -8,12 +8,10 @@ where there is none we make none, which would hide what stands at the top.
 from collections.abc import Mapping
 from typing import Any
 
-from xray_trace.instrumentation import Scope, Trace, continued, inject_scope
+from xray_trace.instrumentation import CONTEXT, TRACEPARENT, Scope, Trace, continued, inject_scope
 
 __all__ = ["HEADER_GROUP", "STEP_ID", "continue_request", "names_a_trace", "write_headers"]
 
-_CONTEXT = "xray-context"
-_TRACEPARENT = "traceparent"
 STEP_ID = "xray-step"
 """The id of the step that the run will be; the worker writes it, for its child processes and itself."""
 HEADER_GROUP = "xray-chord-header"
@@ -32,29 +30,29 @@ def write_headers(headers: dict[str, Any], scope: Scope | None) -> None:
 
 def _write(headers: dict[str, Any], scope: Scope | None) -> None:
     headers.pop(STEP_ID, None)
-    ours = {name: headers[name] for name in (_CONTEXT, _TRACEPARENT) if name in headers}
-    theirs = None if _is_ours(ours) else ours.get(_TRACEPARENT)
+    ours = {name: headers[name] for name in (CONTEXT, TRACEPARENT) if name in headers}
+    theirs = None if _is_ours(ours) else ours.get(TRACEPARENT)
     inject_scope(ours, scope)
     if theirs is not None and _is_ours(ours):  # else it is that of OpenTelemetry's current span
-        ours[_TRACEPARENT] = theirs
+        ours[TRACEPARENT] = theirs
     headers.update(ours)
 
 
 def _is_ours(headers: Mapping[str, Any]) -> bool:
     """Tell whether the `traceparent` is the one that stands for the trace in our own header."""
-    trace_digits = str(headers.get(_TRACEPARENT))[3:35]
-    return len(trace_digits) == 32 and trace_digits in str(headers.get(_CONTEXT)).replace("-", "")
+    trace_digits = str(headers.get(TRACEPARENT))[3:35]
+    return len(trace_digits) == 32 and trace_digits in str(headers.get(CONTEXT)).replace("-", "")
 
 
 def names_a_trace(fields: Mapping[str, Any]) -> bool:
     """Tell whether our own header is there."""
-    return _CONTEXT in fields or _CONTEXT in (fields.get("headers") or {})
+    return CONTEXT in fields or CONTEXT in (fields.get("headers") or {})
 
 
 def continue_request(fields: Mapping[str, Any], name: str) -> Trace:
     """Return the trace that a request came with, or one that begins with it; whoever runs in it ends it in turn."""
     inner = fields.get("headers") or {}
-    found = {key: value for key in (_CONTEXT, _TRACEPARENT) if (value := fields.get(key) or inner.get(key))}
+    found = {key: value for key in (CONTEXT, TRACEPARENT) if (value := fields.get(key) or inner.get(key))}
     trace = continued(found, name=name)
     if trace.trace_id and not trace.is_continued:  # retries and links of a task that began it are not over with it
         trace.is_handed_over = True

@@ -214,8 +214,7 @@ class XRayCallbackHandler(BaseCallbackHandler):
         try:
             run = OPEN_RUNS.get(run_id)
             if run is not None:
-                if run.has_late_inputs:
-                    take_inputs(run, told.get("inputs", ""))
+                take_late_inputs(run, told)
                 run.output(outputs)
         except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
             swallow(fault, "taking a chain's output")

@@ -22,7 +22,7 @@ from xray_trace.capture.redaction import Redaction
 from xray_trace.capture.shape import CONTAINER_SHAPES, ONE_LONGER, SCALAR, TEXT
 from xray_trace.events import Part, Role
 
-__all__ = ["LONGEST_QUOTED_TEXT", "AtOnce", "encode_plain"]
+__all__ = ["LONGEST_QUOTED_TEXT", "AtOnce", "encode_plain", "encode_seen"]
 
 LONGEST_QUOTED_TEXT = 16 * 1024
 """Characters; a longer string is stored as it is, because quoting and escaping it costs ten times a copy."""
@@ -84,8 +84,11 @@ def encode_plain(value: Any, redaction: Redaction, budget: Budget, levels: int =
     Raises TooLarge if it is over the budget.
     """
     names = look_at(value, budget, levels)
-    if names is None or not redaction.are_harmless(names):
-        return None
+    return None if names is None or not redaction.are_harmless(names) else encode_seen(value)
+
+
+def encode_seen(value: Any) -> bytes | None:
+    """Return the JSON of a container that was looked at and found plain, or None where that cannot be."""
     try:
         return encode_json(value)
     except (UnicodeEncodeError, TypeError) as error:  # as in `take`

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from xray_trace.capture.at_once import encode_plain
+from xray_trace.capture.at_once import encode_plain, encode_seen
 from xray_trace.capture.containers import entries_of
-from xray_trace.capture.failure import pass_on_signal
 from xray_trace.capture.json_codec import encode_json
 from xray_trace.capture.plain import Plainer, free_key
 from xray_trace.capture.probe import Budget, TooLarge, is_flat, is_shallow
@@ -33,13 +32,10 @@ def encode_metadata(values: Mapping[str, object], redaction: Redaction) -> bytes
 
 def _whole(values: dict[str, object], redaction: Redaction) -> bytes | None:
     """Return all of it in one encoding, or None where it is too large, hides a secret or is not plain."""
+    if is_flat(values, redaction.harmless) or is_shallow(values, redaction.harmless):
+        return encode_seen(values)
     try:
-        if is_flat(values, redaction.harmless) or is_shallow(values, redaction.harmless):
-            return encode_json(values)
         return encode_plain(values, redaction, _WALK)
-    except (UnicodeEncodeError, TypeError) as error:  # a lone surrogate, or another thread's change since the look
-        pass_on_signal(error)
-        return None
     except TooLarge:
         return None
 

@@ -63,11 +63,6 @@ class Trace(Scope, eq=False):
         return f"<xray_trace.Trace {self.trace_id}>"
 
     @property
-    def is_recorded(self) -> bool:
-        """Tell whether anything of it is recorded: false where the SDK is off, or the trace was not sampled."""
-        return self.core is not None
-
-    @property
     def has_ended(self) -> bool:
         """Tell whether the trace was ended."""
         return self._ended
