@@ -64,17 +64,29 @@ def ended(program: Callable[[Console], None], console: Console | None = None) ->
 
 def run(console: Console, svg: Path | None) -> None:
     """Go through the demo's chapters, with a server that lives as long as they take."""
+    with recording_server(console) as credentials:
+        record(console)
+        reader = reader_of(credentials)
+        show_one_trace(console, reader)
+        show_the_fault(console, reader)
+        if svg is not None:
+            svg.write_text(picture(console), encoding="utf-8")
+        show_the_schema(console, reader)
+    show_where_to_look_next(console)
+
+
+@contextmanager
+def recording_server(console: Console) -> Iterator[Credentials]:
+    """Have a server in a temporary folder, which takes what is traced meanwhile."""
     with tempfile.TemporaryDirectory(prefix="xray-demo-") as folder:
         console.print("Starting a server on a free port …", style="dim")
         with LocalServer(Path(folder) / "server") as credentials, tracing(credentials, Path(folder) / "spool"):
-            record(console)
-            reader = Reader(credentials.base_url, credentials.project_id, credentials.email, credentials.password)
-            show_one_trace(console, reader)
-            show_the_fault(console, reader)
-            if svg is not None:
-                svg.write_text(picture(console), encoding="utf-8")
-            show_the_schema(console, reader)
-    show_where_to_look_next(console)
+            yield credentials
+
+
+def reader_of(credentials: Credentials) -> Reader:
+    """Log in as the server's first user."""
+    return Reader(credentials.base_url, credentials.project_id, credentials.email, credentials.password)
 
 
 @contextmanager

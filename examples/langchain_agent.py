@@ -7,12 +7,9 @@ shows one run step by step, and leaves nothing behind.
 """
 
 import sys
-import tempfile
-from pathlib import Path
 
 import xray_langchain
-from demo import FLUSH_TIMEOUT_SECONDS, DemoFailed, ended, tracing
-from local_server import LocalServer
+from demo import FLUSH_TIMEOUT_SECONDS, DemoFailed, ended, reader_of, recording_server
 from reader import Reader
 from rich.console import Console
 from show import trace_tree
@@ -31,12 +28,9 @@ def main() -> int:
 
 def run(console: Console) -> None:
     """Ask, show a run, and ask which ones had no weather."""
-    with tempfile.TemporaryDirectory(prefix="xray-demo-") as folder:
-        console.print("Starting a server on a free port …", style="dim")
-        with LocalServer(Path(folder) / "server") as credentials, tracing(credentials, Path(folder) / "spool"):
-            ask(console)
-            reader = Reader(credentials.base_url, credentials.project_id, credentials.email, credentials.password)
-            show(console, reader)
+    with recording_server(console) as credentials:
+        ask(console)
+        show(console, reader_of(credentials))
 
 
 def ask(console: Console) -> None:

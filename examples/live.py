@@ -17,7 +17,16 @@ from typing import Any
 
 import requests
 from competitor_discovery import FOLDER
-from demo import WIDTH_WITHOUT_TERMINAL, DemoFailed, record, show_one_trace, show_the_fault, show_the_schema, tracing
+from demo import (
+    WIDTH_WITHOUT_TERMINAL,
+    DemoFailed,
+    reader_of,
+    record,
+    show_one_trace,
+    show_the_fault,
+    show_the_schema,
+    tracing,
+)
 from local_server import Credentials
 from reader import Reader, ReadFailed
 from rich.console import Console
@@ -79,7 +88,7 @@ def show_the_demo(console: Console, cluster: Cluster, folder: Path) -> None:
     credentials = new_account(cluster.api.url)
     with tracing(credentials, folder / "spool"):
         record(console)
-        reader = Reader(credentials.base_url, credentials.project_id, credentials.email, credentials.password)
+        reader = reader_of(credentials)
         wait_until_stored(reader)
         show_one_trace(console, reader)
         show_the_fault(console, reader)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from demo import DemoFailed, ended
+from demo import DemoFailed, ended, reader_of
 from local_server import Credentials, LocalServer
 from reader import Reader
 from rich.console import Console
@@ -49,7 +49,7 @@ def run(console: Console) -> None:
                 ask(console, f"http://{HOST}:{port}")
                 show(
                     console,
-                    Reader(credentials.base_url, credentials.project_id, credentials.email, credentials.password),
+                    reader_of(credentials),
                 )
 
 
