@@ -1,22 +1,16 @@
 """A run of 20 nested LangChain runnables: each invokes the next one.
 
 python -m integrating.programs.nested TOOL RUNS
+
+Each tool is imported by itself: ours looks for OpenTelemetry's spans in a program that has it.
 """
 
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import xray_langchain
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
-from langfuse import get_client
-from langfuse.langchain import CallbackHandler
-from openinference.instrumentation.langchain import LangChainInstrumentor
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-import xray_trace
 from integrating.programs.bursts import answer_bursts
 
 DEPTH = 20
@@ -37,12 +31,21 @@ def plain() -> Tool:
 
 def xray() -> Tool:
     """Record every run."""
+    import xray_langchain
+
+    import xray_trace
+
     xray_langchain.install()
     return Tool(None, lambda: xray_trace.flush(DRAIN_SECONDS))
 
 
 def openinference() -> Tool:
     """Instrument as its documentation says, with a batch processor."""
+    from openinference.instrumentation.langchain import LangChainInstrumentor
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     LangChainInstrumentor().instrument(tracer_provider=provider)
@@ -51,6 +54,9 @@ def openinference() -> Tool:
 
 def langfuse() -> Tool:
     """Pass its handler."""
+    from langfuse import get_client
+    from langfuse.langchain import CallbackHandler
+
     client = get_client()
     return Tool({"callbacks": [CallbackHandler()]}, client.flush)
 

@@ -5,14 +5,14 @@ python -m integrating.programs.round_trips WORK TASKS
 `one` waits for each task's result before it sends the next; `many` sends all, and then waits for all.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import xray_trace
 from integrating.programs.bursts import answer_bursts
-from integrating.programs.shop_app import TOOL, price, provider, start_otel
+from integrating.programs.shop_app import drain, price
 
 WAIT_SECONDS = 60.0
 WORKER = ("-A", "integrating.programs.shop_app", "worker", "--concurrency", "1", "--loglevel", "ERROR")
@@ -22,7 +22,8 @@ WORKER = ("-A", "integrating.programs.shop_app", "worker", "--concurrency", "1",
 def worker() -> Iterator[None]:
     """Run a worker beside this process."""
     command, nothing = [sys.executable, "-m", "celery", *WORKER], subprocess.DEVNULL
-    process = subprocess.Popen(command, stdin=nothing, stdout=nothing)  # it prints a banner
+    environment = os.environ | {"BENCHMARK_ROLE": "worker"}
+    process = subprocess.Popen(command, env=environment, stdin=nothing, stdout=nothing)  # it prints a banner
     try:
         yield
     finally:
@@ -42,18 +43,8 @@ def all_at_once(count: int) -> Iterator[object]:
         yield result.get(timeout=WAIT_SECONDS)
 
 
-def drain() -> None:
-    """Send what this process recorded; the worker sends by itself."""
-    if TOOL == "otel":
-        provider.force_flush(int(WAIT_SECONDS * 1000))
-    elif TOOL == "xray":
-        xray_trace.flush(WAIT_SECONDS)
-
-
 def main(work: str, tasks: int) -> None:
     """Measure the tool that the environment names, as often as is asked for."""
-    if TOOL == "otel":
-        start_otel()
     with worker():
         answer_bursts({"one": one_by_one, "many": all_at_once}[work], tasks, drain)
 

@@ -1,21 +1,19 @@
-"""The Celery application of both client and worker, with the tool that `BENCHMARK_TOOL` names."""
+"""The Celery application of both client and worker, with the tool that `BENCHMARK_TOOL` names.
+
+Each imports its own tool alone: ours looks for OpenTelemetry's spans in a program that has it.
+"""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
-import xray_celery
 from celery import Celery
-from celery.signals import worker_process_init
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.celery import CeleryInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 URL = os.environ["BENCHMARK_REDIS"]
 TOOL = os.environ["BENCHMARK_TOOL"]
+DRAIN_SECONDS = 60.0
 
 app = Celery("shop", broker=URL, backend=URL)
-provider = TracerProvider()
 
 
 @app.task(name="measured_call")
@@ -24,13 +22,44 @@ def price(product: str, quantity: int) -> dict[str, Any]:
     return {"product": product, "total": quantity * 3}
 
 
-def start_otel(**kwargs: object) -> None:
-    """Instrument this process; its documentation has it done in each of a pool's processes, after the fork."""
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    CeleryInstrumentor().instrument(tracer_provider=provider)
+def plain() -> Callable[[], object]:
+    """Trace nothing."""
+    return lambda: None
 
 
-if TOOL == "xray":
+def xray() -> Callable[[], object]:
+    """Record every task, in this process and those that it forks."""
+    import xray_celery
+
+    import xray_trace
+
     xray_celery.install()
-elif TOOL == "otel":
-    worker_process_init.connect(start_otel, weak=False)
+    return lambda: xray_trace.flush(DRAIN_SECONDS)
+
+
+def otel() -> Callable[[], object]:
+    """Instrument as its documentation says: a pool's processes by themselves, after the fork."""
+    from celery.signals import worker_process_init
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider()
+
+    def start(**_: object) -> None:
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        CeleryInstrumentor().instrument(tracer_provider=provider)
+
+    def drain() -> bool:
+        return provider.force_flush(int(DRAIN_SECONDS * 1000))
+
+    if os.environ.get("BENCHMARK_ROLE") == "worker":
+        worker_process_init.connect(start, weak=False)
+    else:
+        start()
+    return drain
+
+
+drain = {"plain": plain, "xray": xray, "otel": otel}[TOOL]()
+"""Sends what this process has recorded; a worker's processes do so by themselves."""
