@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+from processor_time import cpu_seconds, with_children
+
 __all__ = ["RunningServer", "running_server"]
 
 START_TIMEOUT_SECONDS = 60  # it takes two or three; a busy machine deserves patience
-_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,10 @@ class RunningServer:
     def cpu_seconds(self) -> dict[str, float]:
         """Return the processor time that the server's processes have used, by what they do."""
         spent: dict[str, float] = {}
-        for process_id in _with_children(self.process_id):
+        for process_id in with_children(self.process_id):
             command = Path(f"/proc/{process_id}/cmdline").read_bytes()
-            fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
             name = "index" if b"index.process" in command else "server"
-            spent[name] = spent.get(name, 0) + (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
+            spent[name] = spent.get(name, 0) + cpu_seconds(process_id)
         return spent
 
 
@@ -77,10 +77,3 @@ def _log_in(url: str, email: str, password: str) -> str:
     with urlopen(request) as answer:
         token: str = json.load(answer)["token"]
     return token
-
-
-def _with_children(process_id: int) -> Iterator[int]:
-    yield process_id
-    for task in Path(f"/proc/{process_id}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from _with_children(int(child))

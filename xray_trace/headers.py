@@ -77,18 +77,22 @@ def read_headers(headers: object) -> Caller | Span | None:
 
 def write_headers(headers: MutableMapping[str, Any], caller: Caller, span: Span | None) -> None:
     """Write both; `span` is the current one of another tracer of this program, whose header comes first."""
-    names = {str(name).lower(): name for name in headers if len(name) in _LENGTHS}
-    name = names.get(TRACEPARENT, TRACEPARENT)
+    parent, context = _names_in(headers) if headers else (TRACEPARENT, CONTEXT)
     if span is None:
-        span = Span(*span_of(caller.trace_id, caller.step_id), caller.is_sampled)
-        headers[name] = _write_span(span)
-    elif not _is_of_trace(_text(headers.get(name)), span):  # else the other tracer wrote it, of a span of its own
-        headers[name] = _write_span(span)
-    headers[names.get(CONTEXT, CONTEXT)] = _write_caller(caller)
+        headers[parent] = _parent_text(*span_of(caller.trace_id, caller.step_id), caller.is_sampled)
+    elif not _is_of_trace(_text(headers.get(parent)), span):  # else the other tracer wrote it, of a span of its own
+        headers[parent] = _parent_text(*span)
+    headers[context] = _caller_text(caller)
 
 
-def _write_span(span: Span) -> str:
-    return f"00-{span.trace_id}-{span.span_id}-{'01' if span.is_sampled else '00'}"
+def _names_in(headers: Iterable[Any]) -> tuple[Any, Any]:
+    """Return both names, as the headers write them where they are there."""
+    names = {str(name).lower(): name for name in headers if len(name) in _LENGTHS}
+    return names.get(TRACEPARENT, TRACEPARENT), names.get(CONTEXT, CONTEXT)
+
+
+def _parent_text(trace_id: str, span_id: str, is_sampled: bool) -> str:
+    return f"00-{trace_id}-{span_id}-{'01' if is_sampled else '00'}"
 
 
 def _is_of_trace(text: str, span: Span) -> bool:
@@ -96,7 +100,7 @@ def _is_of_trace(text: str, span: Span) -> bool:
     return written is not None and written.trace_id == span.trace_id
 
 
-def _write_caller(caller: Caller) -> str:
+def _caller_text(caller: Caller) -> str:
     step = f";step={caller.step_id}" if caller.step_id else ""
     end = ";end=1" if caller.is_handed_over else ""
     number = min(caller.last_number, _MAX_NUMBER)

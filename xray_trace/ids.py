@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 from functools import lru_cache
+from typing import Any
 
 __all__ = ["PROCESS_DIGITS", "derive_data_id", "is_valid_id", "new_id", "new_trace_id"]
 
@@ -30,7 +31,7 @@ class _Ids:
         """Take a new random number: a fork's child must not go on with its parent's."""
         self._process = os.urandom(PROCESS_DIGITS // 2).hex()
         self._next_count = itertools.count(_FIRST).__next__
-        self._uuid_key = b""
+        self._keyed: Any = None
 
     def next(self) -> str:
         """Return an id that no process has given before."""
@@ -38,12 +39,17 @@ class _Ids:
 
     def next_uuid(self) -> str:
         """Return a UUID of version 4 that no process has given before: 16 random bytes and a count, hashed."""
-        import hashlib  # imported with the first trace: importing the SDK must cost a program little
-
-        key = self._uuid_key = self._uuid_key or os.urandom(16)
-        digits = hashlib.blake2b(self.next().encode(), digest_size=16, key=key).hexdigest()
+        hashed = self._keyed.copy() if self._keyed is not None else self._begin_hash()
+        hashed.update(self.next().encode())
+        digits = hashed.hexdigest()
         variant = "89ab"[int(digits[16], 16) & 3]  # RFC 9562, sections 4.1 and 4.2, say what is no digit of chance
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+    def _begin_hash(self) -> Any:
+        import hashlib  # imported with the first trace: importing the SDK must cost a program little
+
+        keyed = self._keyed = hashlib.blake2b(key=os.urandom(16), digest_size=16)
+        return keyed.copy()
 
 
 _ids = _Ids()

@@ -28,23 +28,29 @@ def inject(headers: H) -> H:
 def inject_scope(headers: H, scope: Scope | None) -> H:
     """Write this trace or step into the headers, whatever is current."""
     recorder = get_recorder()
-    caller = _caller_of(scope)
-    if recorder is not None and caller is not None:
-        span = None
-        with recorder.core.guard.around("looking for a span of OpenTelemetry"):
-            span = current_span()
-        with recorder.core.guard.around("writing a trace's headers"):
-            write_headers(headers, caller, span)
+    caller = None if recorder is None else _caller_of(scope)
+    if recorder is None or caller is None:
+        return headers
+    span = None
+    try:
+        span = current_span()
+    except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
+        recorder.core.guard.swallow(error, "looking for a span of OpenTelemetry")
+    try:
+        write_headers(headers, caller, span)
+    except Exception as error:  # noqa: BLE001 - likewise
+        recorder.core.guard.swallow(error, "writing a trace's headers")
     return headers
 
 
 def _caller_of(scope: Scope | None) -> Caller | None:
+    step_id: str | None
     if isinstance(scope, Step):
-        return _caller_in(scope.trace, scope.step_id)
-    return _caller_in(scope, scope.caller_step_id) if isinstance(scope, Trace) else None
-
-
-def _caller_in(trace: Trace, step_id: str | None) -> Caller | None:
+        trace, step_id = scope.trace, scope.step_id
+    elif isinstance(scope, Trace):
+        trace, step_id = scope, scope.caller_step_id
+    else:
+        return None
     if not trace.trace_id:  # it stands in where nothing is recorded
         return None
     return Caller(trace.trace_id, step_id, trace.last_number, trace.core is not None, trace.is_handed_over)

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from typing import NamedTuple
 
+from processor_time import cpu_seconds, with_children
 from recording.bench import fresh_environment
 from recording.contestant import Contestant
 from recording.sink_process import SinkProcess
@@ -43,6 +44,8 @@ class Comparison(NamedTuple):
     """In a round: of one process of each tool."""
     figure: str
     """The one of `Costs` that the bar is for."""
+    beside: tuple[str, str]
+    """Another one, to be read, and what it is."""
     bar: float | None
     least_arrived: int
     """Steps, or spans, that each run leaves at the sink; fewer means that some were lost."""
@@ -56,6 +59,7 @@ NESTED = Comparison(
     runs=50,
     bursts=10,
     figure="mean_us",
+    beside=("thread_us", "processor time of the caller"),
     bar=0.25,
     least_arrived=20,
 )
@@ -70,6 +74,7 @@ def _celery(what: str, work: str, runs: int, figure: str, bar: float | None) -> 
         runs,
         bursts=6,
         figure=figure,
+        beside=("processor_us", "processor time of client and worker"),
         bar=bar,
         least_arrived=2,
     )
@@ -121,11 +126,19 @@ def _compared(comparison: Comparison, sink: SinkProcess, redis_address: str, rou
             for each in range(comparison.bursts):
                 for tool in running if each % 2 == 0 else reversed(running):
                     sink.order()
-                    found[tool].append(running[tool].burst(Costs))
+                    before = _cpu_seconds(running[tool])
+                    costs = running[tool].burst(Costs)
                     lost[tool] += _lost(comparison, tool, sink)
-    for figure, what in ((comparison.figure, comparison.what), ("thread_us", "the same, processor time of the caller")):
-        costs = {tool: [getattr(each, figure) for each in found[tool]] for tool in found}
-        yield from _lines(comparison, what, costs, comparison.bar if figure == comparison.figure else None, lost)
+                    costs.processor_us = (_cpu_seconds(running[tool]) - before) / comparison.runs * 1e6
+                    found[tool].append(costs)
+    beside, named = comparison.beside
+    for figure, what in ((comparison.figure, comparison.what), (beside, f"the same, {named}")):
+        figures = {tool: [getattr(each, figure) for each in found[tool]] for tool in found}
+        yield from _lines(comparison, what, figures, comparison.bar if figure == comparison.figure else None, lost)
+
+
+def _cpu_seconds(contestant: Contestant) -> float:
+    return sum(map(cpu_seconds, with_children(contestant.process_id)))
 
 
 def _started(stack: ExitStack, comparison: Comparison, tool: str, url: str, redis_address: str) -> Contestant:

@@ -35,6 +35,11 @@ class Contestant:
         self._process.communicate()  # which ends its standard input
         self._complaints.close()
 
+    @property
+    def process_id(self) -> int:
+        """Return the program's own process; it may have started others."""
+        return self._process.pid
+
     def burst(self, answer: type[Answer]) -> Answer:
         """Have it do one burst, and return what it answered."""
         assert self._process.stdin is not None

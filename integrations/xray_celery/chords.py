@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from celery import current_task
+from celery._state import get_current_task
 
 __all__ = ["CHORD_UNLOCK", "header_group", "shared_group"]
 
@@ -34,10 +34,11 @@ def header_group(task_id: object) -> object:
 
     It is the group's last task to end, or `CHORD_UNLOCK`.
     """
-    if not current_task:
+    task = get_current_task()
+    if task is None:
         return None
-    request = current_task.request
-    if current_task.name == CHORD_UNLOCK:
+    request = task.request
+    if task.name == CHORD_UNLOCK:
         group_id, body = request.args[:2]
     else:
         group_id, body = request.group, request.chord

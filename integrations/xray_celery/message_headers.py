@@ -22,7 +22,7 @@ def write_headers(headers: dict[str, Any], scope: Scope | None) -> None:
     """Write where the message comes from; what a retried message says of its former attempt is overwritten."""
     _write(headers, scope)
     inner = headers.get("headers")
-    if isinstance(inner, Mapping):
+    if inner is not None and isinstance(inner, Mapping):
         inner = dict(inner)  # it may be the user's own
         _write(inner, scope)
         headers["headers"] = inner
@@ -30,10 +30,12 @@ def write_headers(headers: dict[str, Any], scope: Scope | None) -> None:
 
 def _write(headers: dict[str, Any], scope: Scope | None) -> None:
     headers.pop(STEP_ID, None)
-    ours = {name: headers[name] for name in (CONTEXT, TRACEPARENT) if name in headers}
-    theirs = None if _is_ours(ours) else ours.get(TRACEPARENT)
-    inject_scope(ours, scope)
-    if theirs is not None and _is_ours(ours):  # else it is that of OpenTelemetry's current span
+    theirs = headers.get(TRACEPARENT)
+    if theirs is None or _is_ours(headers):
+        headers.update(inject_scope({}, scope))
+        return
+    ours = inject_scope({TRACEPARENT: theirs}, scope)
+    if _is_ours(ours):  # else it is that of OpenTelemetry's current span
         ours[TRACEPARENT] = theirs
     headers.update(ours)
 
@@ -51,9 +53,12 @@ def names_a_trace(fields: Mapping[str, Any]) -> bool:
 
 def continue_request(fields: Mapping[str, Any], name: str) -> Trace:
     """Return the trace that a request came with, or one that begins with it; whoever runs in it ends it in turn."""
-    inner = fields.get("headers") or {}
-    found = {key: value for key in (CONTEXT, TRACEPARENT) if (value := fields.get(key) or inner.get(key))}
-    trace = continued(found, name=name)
+    trace = continued(fields if fields.get(CONTEXT) else _with_inner(fields), name=name)
     if trace.trace_id and not trace.is_continued:  # retries and links of a task that began it are not over with it
         trace.is_handed_over = True
     return trace
+
+
+def _with_inner(fields: Mapping[str, Any]) -> dict[str, Any]:
+    inner = fields.get("headers") or {}
+    return {key: value for key in (CONTEXT, TRACEPARENT) if (value := fields.get(key) or inner.get(key))}

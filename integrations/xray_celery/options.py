@@ -31,12 +31,12 @@ class Options:
 
     def published_task(self, name: str) -> Any:
         """Return the task of this name; None where no app knows it, or where it is unclear whose it is."""
-        if self.app is not None:
-            return _registered(self.app).get(name)
+        app = _threads_app() if self.app is None else self.app
+        task = None if app is None else _registered(app).get(name)
+        if task is not None or self.app is not None:
+            return task
         apps = _that_know(name)
-        if len(apps) > 1:
-            apps = [app for app in apps if app is _threads_app()]
-        return _registered(apps[0])[name] if apps else None
+        return _registered(apps[0])[name] if len(apps) == 1 else None
 
 
 def _that_know(name: str) -> list[Any]:

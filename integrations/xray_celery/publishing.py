@@ -1,26 +1,17 @@
 """Publisher: a task's message on its way to the broker is a step."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 from xray_celery.chords import CHORD_UNLOCK, header_group, shared_group
 from xray_celery.description import attach_arguments, describe
 from xray_celery.message_headers import HEADER_GROUP, continue_request, names_a_trace, write_headers
 from xray_celery.options import Options
 from xray_celery.received import Received
-from xray_trace.instrumentation import (
-    Scope,
-    Step,
-    Trace,
-    begin_handed_over,
-    begin_step,
-    current_scope,
-    guarded,
-    is_on,
-)
+from xray_trace.instrumentation import Step, Trace, begin_handed_over, begin_step, current_scope, is_on, swallow
 
 __all__ = ["NotPublished", "Publisher", "give_up_publish"]
 
@@ -75,21 +66,21 @@ def _is_on_its_way(headers: Mapping[str, Any]) -> bool:
     return False
 
 
-class _Message(NamedTuple):
-    name: str
-    headers: dict[str, Any]
-    fields: Mapping[str, Any]
-    args: Sequence[Any]
-    kwargs: Mapping[str, Any]
-    rest: Mapping[str, Any]
+class _Message:
+    """What is to be published, whichever protocol says it."""
 
-    @classmethod
-    def of(cls, name: str, body: Any, headers: dict[str, Any]) -> "_Message":
+    __slots__ = ("args", "fields", "headers", "kwargs", "name", "rest")
+
+    def __init__(self, name: str, body: Any, headers: dict[str, Any]) -> None:
+        self.name = name
+        self.headers = headers
         if isinstance(body, tuple):
-            return cls(name, headers, headers, *body)
-        return cls(name, headers, body, body.get("args"), body.get("kwargs"), body)  # protocol 1 says all in the body
+            self.fields: Mapping[str, Any] = headers
+            self.args, self.kwargs, self.rest = body
+        else:  # protocol 1 says all in the body
+            self.fields = self.rest = body
+            self.args, self.kwargs = body.get("args"), body.get("kwargs")
 
-    @property
     def group_id(self) -> object:
         return shared_group(self.name, self.fields, self.args, self.rest)
 
@@ -107,65 +98,70 @@ class Publisher:
         """Begin the step, and have the message say so."""
         if not is_on():
             return
-        with guarded("recording that a task is published"):
+        try:
             last = give_up_publish()
             if not self._options.is_published_by_app(sender):
                 return
-            message = _Message.of(sender, body, headers)
+            message = _Message(sender, body, headers)
             if sender in self._options.ignore:
                 self._pass_on(message, last)
             else:
-                self._begin(message, last, {"exchange": str(exchange or ""), "routing_key": routing_key})
+                self._begin(message, last, exchange=str(exchange or ""), routing_key=routing_key)
+        except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
+            swallow(error, "recording that a task is published")
 
     def after(self, headers: Mapping[str, Any], **_: object) -> None:
         """End it."""
         last = _last.get()
         if last is not None and last.headers is headers:
-            with guarded("recording that a task was published"):
+            try:
                 last.end(None)
                 if last.around is not None:
                     _last.set(last.around)
+            except Exception as error:  # noqa: BLE001 - likewise
+                swallow(error, "recording that a task was published")
 
     def _pass_on(self, message: _Message, last: _Publish | None) -> None:
         scope = current_scope()
         if scope is None and message.name == CHORD_UNLOCK:  # which is published before the tasks of its group
-            scope = self._group_trace(message, last)
-            _last.set(_Publish(None, None, message.group_id, scope))
+            group_id = message.group_id()
+            scope = _group_trace(message.name, group_id, last)
+            _last.set(_Publish(None, None, group_id, scope))
         write_headers(message.headers, scope)
 
-    def _begin(self, message: _Message, last: _Publish | None, route: Mapping[str, object]) -> None:
-        name, headers, fields, args, kwargs, _ = message
-        task_id = fields.get("id")
-        scope, began = self._scope(message, last)
+    def _begin(self, message: _Message, last: _Publish | None, **route: object) -> None:
+        name, headers, fields = message.name, message.headers, message.fields
+        began, group_id = None, None
+        scope = current_scope() or self._named_scope(message)
+        if scope is None:
+            group_id = message.group_id()
+            scope = began = _group_trace(name, group_id, last)
         step = begin_step(f"publish {name}", parent=scope)
-        published = _Publish(headers, step, began and message.group_id, began)
+        published = _Publish(headers, step, group_id, began)
         if last is not None and last.headers is not None:
             published.around = last
         _last.set(published)
-        group_id = header_group(task_id)
-        if group_id is not None:
-            headers[HEADER_GROUP] = group_id
+        header_group_id = header_group(fields.get("id"))
+        if header_group_id is not None:
+            headers[HEADER_GROUP] = header_group_id
         write_headers(headers, step)
         if step.is_recorded:
             step.described = {"celery": describe(fields, operation="publish", **route)}
             if self._options.capture_args:
-                attach_arguments(step, self._options.published_task(name), args, kwargs)
+                attach_arguments(step, self._options.published_task(name), message.args, message.kwargs)
 
-    def _scope(self, message: _Message, last: _Publish | None) -> tuple[Scope | None, Trace | None]:
-        """Return where the step lies, and the trace if it began with this message or one of the same group."""
-        scope = current_scope()
-        if scope is not None:
-            return None, None
+    def _named_scope(self, message: _Message) -> Trace | None:
+        """Return the trace that the message names, where it is published outside any."""
         if names_a_trace(message.headers):  # retried by the worker itself, or the caller's own headers
-            return continue_request(message.headers, message.name), None
+            return continue_request(message.headers, message.name)
         parent = self._received.fields(message.fields.get("parent_id"))
         if parent is not None:  # an errback of a task that the worker ends, as its process is no more
-            return continue_request(parent, message.name), None
-        trace = self._group_trace(message, last)
-        return trace, trace
+            return continue_request(parent, message.name)
+        return None
 
-    def _group_trace(self, message: _Message, last: _Publish | None) -> Trace:
-        group_id = message.group_id
-        if group_id and last is not None and last.group_id == group_id and last.trace is not None:
-            return last.trace
-        return begin_handed_over(message.name, None if group_id is None else str(group_id))
+
+def _group_trace(name: str, group_id: object, last: _Publish | None) -> Trace:
+    """Return the trace that begins with a message, or began with one of the same group."""
+    if group_id and last is not None and last.group_id == group_id and last.trace is not None:
+        return last.trace
+    return begin_handed_over(name, None if group_id is None else str(group_id))

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from billiard import common
@@ -15,7 +16,7 @@ from xray_celery.options import Options
 from xray_celery.publishing import give_up_publish
 from xray_celery.received import Received
 from xray_celery.soft_limit import SoftLimit
-from xray_trace.instrumentation import NO_STEP, Scope, Step, Trace, begin_step, get_scope, guarded, is_on, set_scope
+from xray_trace.instrumentation import NO_STEP, Scope, Step, Trace, begin_step, get_scope, is_on, set_scope, swallow
 
 __all__ = ["Runner"]
 
@@ -23,18 +24,20 @@ _GOES_ON = frozenset({RETRY, IGNORED, REJECTED})
 """States that tell neither of success nor of failure."""
 
 
-class _Outcome(NamedTuple):
+class _Outcome:
     """How a run ended."""
 
-    state: str | None
-    returned: object
-    error: BaseException | None
+    def __init__(self, state: str | None, returned: object, error: BaseException | None) -> None:
+        self.state = state
+        self.returned = returned
+        self.error = error
 
-    def describe(self) -> dict[str, object]:
-        described: dict[str, object] = {"state": self.state}
+    def describe(self, described: Mapping[str, object], runtime_seconds: float) -> dict[str, object]:
+        """Return what was said of the run as it began, and how it ended."""
+        whole = {**described, "state": self.state, "runtime": round(runtime_seconds, 6)}
         if self.state in _GOES_ON and isinstance(self.returned, BaseException):
-            described["reason"] = _text(self.returned)
-        return described
+            whole["reason"] = _text(self.returned)
+        return whole
 
     def end(self, trace: Trace) -> None:
         """End the trace, unless a further run will."""
@@ -86,7 +89,7 @@ class Runner:
         """Begin the step, and make it the current one."""
         if not is_on() or not self._options.is_of_app(task.app):
             return
-        with guarded("recording that a task runs"):
+        try:
             self._soft_limit.watch()
             request = task.request
             run = self._begin(task.name, vars(request))
@@ -94,6 +97,8 @@ class Runner:
             set_scope(run.step if run.step is not NO_STEP else run.trace or run.former)
             if run.step.is_recorded and self._options.capture_args:
                 attach_arguments(run.step, task, args, kwargs)
+        except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
+            swallow(error, "recording that a task runs")
 
     def after(self, task: Any, task_id: str, retval: object, state: str | None, **_: object) -> None:
         """End the step, and put the former scope back."""
@@ -102,10 +107,12 @@ class Runner:
         if run is None:
             return
         set_scope(run.former)
-        with guarded("recording that a task has run"):
+        try:
             give_up_publish()
             self._end(run, run.outcome(state, retval), acks_late=bool(task.acks_late))
             self._received.pop(task_id)
+        except Exception as error:  # noqa: BLE001 - likewise
+            swallow(error, "recording that a task has run")
         if not request.is_eager:
             self._soft_limit.forget()
 
@@ -133,8 +140,7 @@ class Runner:
         if run.step.is_recorded:
             if outcome.state == SUCCESS and self._options.capture_result:
                 run.step.output(outcome.returned)
-            runtime = round(time.monotonic() - run.began_seconds, 6)
-            run.step.described = {"celery": {**run.described, **outcome.describe(), "runtime": runtime}}
+            run.step.described = {"celery": outcome.describe(run.described, time.monotonic() - run.began_seconds)}
         run.step.end(outcome.error)
         if run.trace is not None:
             outcome.end(run.trace)

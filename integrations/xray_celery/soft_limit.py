@@ -5,6 +5,7 @@ Celery signal it would be swallowed, with half of the receiver's work done: `Sig
 raises. So the handler looks where it strikes, which costs nothing until then, and has itself called again outside.
 """
 
+import _signal  # type: ignore[import-not-found] # `signal.getsignal` looks each answer up in an enumeration, in vain
 import _thread
 import signal
 import sys
@@ -37,13 +38,13 @@ class SoftLimit:
         """Take the place of the pool's own handler; in the thread that runs tasks, before each."""
         self._is_over = False
         number = pool.SIG_SOFT_TIMEOUT
-        if number is not None and signal.getsignal(number) is pool.soft_timeout_sighandler:
+        if number is not None and _signal.getsignal(number) is pool.soft_timeout_sighandler:
             signal.signal(number, self._strike)
 
     def unwatch(self) -> None:
         """Give the pool its handler back."""
         number = pool.SIG_SOFT_TIMEOUT
-        if number is not None and signal.getsignal(number) == self._strike:
+        if number is not None and _signal.getsignal(number) == self._strike:
             signal.signal(number, pool.soft_timeout_sighandler)
 
     def forget(self) -> None:

@@ -53,8 +53,10 @@ class Recorder:
         trace = new_trace(self.core if is_recorded else None, trace_id, name)
         if trace.core is not None:
             self.core.look_for_spans()
-            with self.core.guard.around("starting a trace"):
+            try:
                 trace.start(self.core, metadata or {})
+            except Exception as error:  # noqa: BLE001 - the guard is where our own errors end
+                self.core.guard.swallow(error, "starting a trace")
         return trace
 
     def continue_trace(

@@ -110,9 +110,10 @@ class Trace(Scope, eq=False):
             return
         self._ended = True
         try:
-            with core.guard.around("ending a trace"):
-                event = self._end_event(status, core.wall_seconds(), core.encode_metadata(metadata))
-                core.put(Record(self.trace_id, event))
+            event = self._end_event(status, core.wall_seconds(), core.encode_metadata(metadata))
+            core.put(Record(self.trace_id, event))
+        except Exception as fault:  # noqa: BLE001 - the guard is where our own errors end
+            core.guard.swallow(fault, "ending a trace")
         finally:
             if self.opened is not None:
                 core.running.end_trace(self.opened)

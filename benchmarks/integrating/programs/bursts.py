@@ -19,6 +19,8 @@ class Costs(msgspec.Struct):
     """By the clock, of one in the middle: what the machine does beside in single runs does not show."""
     thread_us: float
     """Of the processor, the caller's thread alone: what other programs take does not show in it."""
+    processor_us: float = 0.0
+    """Of the processor, all the program's processes until all is sent; whoever started it knows."""
 
 
 def answer_bursts(work: Callable[[int], Iterable[object]], count: int, drain: Callable[[], object]) -> None:

@@ -16,12 +16,13 @@ from integrating.programs.shop_app import drain, price
 
 WAIT_SECONDS = 60.0
 WORKER = ("-A", "integrating.programs.shop_app", "worker", "--concurrency", "1", "--loglevel", "ERROR")
+QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # else it talks to itself between bursts, too
 
 
 @contextmanager
 def worker() -> Iterator[None]:
     """Run a worker beside this process."""
-    command, nothing = [sys.executable, "-m", "celery", *WORKER], subprocess.DEVNULL
+    command, nothing = [sys.executable, "-m", "celery", *WORKER, *QUIET], subprocess.DEVNULL
     environment = os.environ | {"BENCHMARK_ROLE": "worker"}
     process = subprocess.Popen(command, env=environment, stdin=nothing, stdout=nothing)  # it prints a banner
     try:
