@@ -23,6 +23,7 @@ class RequestStep:
         self._method = method
         self._status: int | None = None
         self._route: str | None = None
+        self._error: BaseException | None = None
         self._ended = False
 
     @classmethod
@@ -52,6 +53,10 @@ class RequestStep:
         self._status = status if isinstance(status, int) else None
         self._route = route
 
+    def note_error(self, error: BaseException) -> None:
+        """Keep why the framework will answer with 500."""
+        self._error = error
+
     def end(self, error: BaseException | None) -> None:
         """Record the request. Only the first call counts."""
         if self._ended:
@@ -61,9 +66,17 @@ class RequestStep:
             if self._route:
                 self._step.rename(f"{self._method} {self._route}")
             self._step.annotate(http=self._about())
-            failure = error if error is not None else _failure(self._status)
+            failure = self._failure() if error is None else error
+            self._error = None  # with all that its traceback holds
             self._step.end(failure)
             self._trace.end(failure)
+
+    def _failure(self) -> BaseException | None:
+        if self._status is None or self._status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return None
+        if self._error is not None:
+            return self._error
+        return RequestFailed(f"the request was answered with {self._status}")
 
     def _about(self) -> dict[str, Any]:
         """Name things as OpenTelemetry's semantic conventions for HTTP do."""
@@ -78,9 +91,3 @@ class RequestStep:
 def _plain(query: str) -> dict[str, Any]:
     """Return the query by names, so that what is under a secret one is masked."""
     return {name: found[0] if len(found) == 1 else found for name, found in parse_qs(query, True).items()}
-
-
-def _failure(status: int | None) -> RequestFailed | None:
-    if status is None or status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return None
-    return RequestFailed(f"the request was answered with {status}")

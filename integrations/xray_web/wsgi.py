@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from xray_trace.instrumentation import get_scope, guarded, set_scope
+from xray_web.flask_errors import REQUEST, hear_of_errors
 from xray_web.middleware import Middleware
 from xray_web.request_step import RequestStep
 
@@ -27,6 +28,8 @@ class XRayWSGIMiddleware(Middleware[Application, Environ]):
         request = self._begin_in(environ)
         if request is None:
             return self._app(environ, start_response)
+        environ[REQUEST] = request
+        hear_of_errors()
 
         def start(status: str, *args: Any, **kwargs: Any) -> Any:
             with guarded("reading a status"):

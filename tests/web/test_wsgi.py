@@ -181,6 +181,39 @@ def test_a_request_that_is_answered_with_a_500_has_failed_and_with_a_404_has_not
     assert (trace_events(recorder)[-1]["type"] == "trace-failure") is failed
 
 
+@pytest.mark.parametrize("has_page", [False, True])
+def test_the_error_that_flask_answers_with_a_page_is_the_steps(recorder: MemoryTracer, has_page: bool) -> None:
+    app = traced()
+    app.logger.disabled = True
+    if has_page:
+        app.register_error_handler(500, lambda error: ("sorry", 503))
+    with served_wsgi(app) as url:
+        assert requests.get(f"{url}/broken", timeout=10).status_code == (503 if has_page else 500)
+    told = the_request(recorder).metadata
+    assert (told["errorType"], told["error"]) == ("ValueError", "no weather today")
+    assert "in broken" in told["stack"]
+
+
+def test_an_error_that_flask_answers_well_is_none(recorder: MemoryTracer) -> None:
+    app = traced()
+    app.logger.disabled = True
+    app.register_error_handler(500, lambda error: ("nothing is known", 200))
+    with served_wsgi(app) as url:
+        assert requests.get(f"{url}/broken", timeout=10).text == "nothing is known"
+    assert not the_request(recorder).failed
+
+
+def test_a_500_of_the_applications_own_is_a_failed_request(recorder: MemoryTracer) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("502 Bad Gateway", [])
+        return [b""]
+
+    call(XRayWSGIMiddleware(app))
+    told = the_request(recorder).metadata
+    assert told["errorType"].endswith("RequestFailed")
+    assert told["error"] == "the request was answered with 502"
+
+
 def test_requests_at_once_keep_to_their_own_traces(recorder: MemoryTracer) -> None:
     with served_wsgi(traced()) as url, ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: requests.get(f"{url}/weather/{n}", timeout=10), range(40)))
