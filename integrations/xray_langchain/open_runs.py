@@ -5,6 +5,8 @@ its run id alone, for all handlers together, and nothing is ever made the curren
 runs where, and `inner` asks it.
 """
 
+import atexit
+import os
 from uuid import UUID
 
 from langchain_core.runnables.config import var_child_runnable_config
@@ -26,6 +28,7 @@ class OpenRuns:
     def __init__(self, most_roots: int = MOST_ROOTS) -> None:
         self._runs: dict[UUID | None, Run] = {}
         self._roots: dict[UUID, Run] = {}
+        self._of_parent: frozenset[UUID] = frozenset()
         self._most_roots = most_roots
         self.get = self._runs.get
         """Return the run of this id if it is open."""
@@ -80,6 +83,17 @@ class OpenRuns:
         """End a run that nobody says the end of."""
         run.say("langchain", stopped_by=reason)
         self._end(run, None)
+
+    def stop_all(self) -> None:
+        """End what the program leaves open as it ends, such as streams of a loop that is gone."""
+        for root in self.roots:
+            if root.run_id not in self._of_parent:
+                with guarded("ending what is open as the program ends"):
+                    self.stop(root, "the end of the program")
+
+    def spare(self) -> None:
+        """Leave what is open to the parent, in a fork's child."""
+        self._of_parent = frozenset(self._roots)
 
     def inner(self, scope: Scope | None) -> Scope | None:
         """Return the inner one of the scope that is set and the run whose code this is; `look_inside` has it asked.
@@ -136,6 +150,10 @@ class OpenRuns:
 
 OPEN_RUNS = OpenRuns()
 """Those of the program: handlers are copied, and there may be several in one run."""
+
+atexit.register(OPEN_RUNS.stop_all)  # before the tracer's own hook, which is older: the latest come first
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=OPEN_RUNS.spare)
 
 
 def inner_of(scope: Scope | None, step: Step) -> Scope:
