@@ -119,22 +119,30 @@ def _options() -> argparse.Namespace:
 
 def _compared(comparison: Comparison, sink: SinkProcess, redis_address: str, rounds: int) -> Iterator[Line]:
     found: dict[str, list[Costs]] = {tool: [] for tool in comparison.tools}
-    lost = dict.fromkeys(comparison.tools, 0)
     for _ in range(rounds):
         with ExitStack() as stack:
             running = {tool: _started(stack, comparison, tool, sink.url, redis_address) for tool in comparison.tools}
-            for each in range(comparison.bursts):
-                for tool in running if each % 2 == 0 else reversed(running):
-                    sink.order()
-                    before = _cpu_seconds(running[tool])
-                    costs = running[tool].burst(Costs)
-                    lost[tool] += _lost(comparison, tool, sink)
-                    costs.processor_us = (_cpu_seconds(running[tool]) - before) / comparison.runs * 1e6
-                    found[tool].append(costs)
+            for tool in _turns(comparison):
+                found[tool].append(_burst(comparison, tool, running[tool], sink))
+    lost = {tool: sum(each.lost for each in found[tool]) for tool in found}
     beside, named = comparison.beside
     for figure, what in ((comparison.figure, comparison.what), (beside, f"the same, {named}")):
         figures = {tool: [getattr(each, figure) for each in found[tool]] for tool in found}
         yield from _lines(comparison, what, figures, comparison.bar if figure == comparison.figure else None, lost)
+
+
+def _turns(comparison: Comparison) -> Iterator[str]:
+    for each in range(comparison.bursts):
+        yield from comparison.tools if each % 2 == 0 else reversed(comparison.tools)
+
+
+def _burst(comparison: Comparison, tool: str, contestant: Contestant, sink: SinkProcess) -> Costs:
+    sink.order()
+    before = _cpu_seconds(contestant)
+    costs = contestant.burst(Costs)
+    costs.lost = _lost(comparison, tool, sink)
+    costs.processor_us = (_cpu_seconds(contestant) - before) / comparison.runs * 1e6
+    return costs
 
 
 def _cpu_seconds(contestant: Contestant) -> float:

@@ -20,7 +20,9 @@ class Costs(msgspec.Struct):
     thread_us: float
     """Of the processor, the caller's thread alone: what other programs take does not show in it."""
     processor_us: float = 0.0
-    """Of the processor, all the program's processes until all is sent; whoever started it knows."""
+    """Of the processor, all the program's processes until all is sent; whoever started it knows, and what was lost."""
+    lost: int = 0
+    """Steps, or spans, of the whole burst that never arrived."""
 
 
 def answer_bursts(work: Callable[[int], Iterable[object]], count: int, drain: Callable[[], object]) -> None:
