@@ -7,6 +7,8 @@ runs where, and `inner` asks it.
 
 import atexit
 import os
+import sys
+from threading import get_ident
 from uuid import UUID
 
 from langchain_core.runnables.config import var_child_runnable_config
@@ -85,9 +87,13 @@ class OpenRuns:
         self._end(run, None)
 
     def stop_all(self) -> None:
-        """End what the program leaves open as it ends, such as streams of a loop that is gone."""
+        """End what the program leaves open as it ends, such as streams of a loop that is gone.
+
+        What a daemon thread began may still run, and begin more: it ends with the process, like any step.
+        """
+        others = sys._current_frames().keys() - {get_ident()}
         for root in self.roots:
-            if root.run_id not in self._of_parent:
+            if root.run_id not in self._of_parent and root.thread_id not in others:
                 with guarded("ending what is open as the program ends"):
                     self.stop(root, "the end of the program")
 
@@ -142,6 +148,7 @@ class OpenRuns:
                 self.stop(run, "the end of its root")
             return
         run.below = set()
+        run.thread_id = get_ident()
         self._roots[run.run_id] = run
         if len(self._roots) > self._most_roots:
             for oldest in self.roots[: -self._most_roots]:

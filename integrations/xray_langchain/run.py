@@ -23,6 +23,8 @@ class Run:
     """The scope that was set as it began; of a hidden run, as that began whose step it has."""
     below: "set[Run] | None" = None
     """Of a root: all open runs below it."""
+    thread_id = 0
+    """Of a root: the thread that it began in."""
     captures_inputs = captures_outputs = False
     has_late_inputs = False
     """Whether what went in is told at the end, as it is of a stream."""

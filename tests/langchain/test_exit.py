@@ -39,6 +39,17 @@ if child == 0:
 os.waitpid(child, 0)
 run.on_chain_end({})
 """
+DAEMON = """
+import threading
+from langchain_core.runnables import RunnableLambda
+xray_langchain.install()
+works = threading.Event()
+def work(_):
+    works.set()
+    threading.Event().wait()
+threading.Thread(target=RunnableLambda(work).invoke, args=(1,), daemon=True).start()
+works.wait()
+"""
 
 
 def outcome(program: str) -> str:
@@ -51,6 +62,10 @@ def test_a_stream_that_is_open_as_the_program_ends_is_told_and_no_error() -> Non
     assert outcome(TELLS + STREAM) == (
         "[('ask', False, None), ('weather', False, 'the end of the program')] ['trace-success']\n"
     )
+
+
+def test_what_a_daemon_thread_still_works_at_is_not_told_as_over() -> None:
+    assert outcome(TELLS + DAEMON) == "[] []\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
