@@ -11,19 +11,19 @@ __all__ = ["REQUEST", "hear_of_errors"]
 REQUEST = "xray_web.request"
 """Under this name a request's step is in its environ."""
 
-
 _is_heard = False
 
 
 def hear_of_errors() -> None:
     """Be told of them, in a program that has Flask; asked at each request, as it may have it only now."""
     global _is_heard
-    flask: Any = None if _is_heard else sys.modules.get("flask")
-    if flask is None:
+    signal: Any = None if _is_heard else getattr(sys.modules.get("flask"), "got_request_exception", None)
+    if signal is None:  # or another thread is at importing it
         return
     _is_heard = True
-    with guarded("connecting to Flask's signal"):  # which needs blinker before Flask 2.3
-        flask.got_request_exception.connect(_note)
+    if "blinker" in sys.modules:  # before Flask 2.3 there may be none, and then its signals refuse
+        with guarded("connecting to Flask's signal"):
+            signal.connect(_note)
 
 
 def _note(_: object, *, exception: BaseException, **__: object) -> None:

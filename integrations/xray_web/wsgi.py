@@ -28,8 +28,6 @@ class XRayWSGIMiddleware(Middleware[Application, Environ]):
         request = self._begin_in(environ)
         if request is None:
             return self._app(environ, start_response)
-        environ[REQUEST] = request
-        hear_of_errors()
 
         def start(status: str, *args: Any, **kwargs: Any) -> Any:
             with guarded("reading a status"):
@@ -38,6 +36,8 @@ class XRayWSGIMiddleware(Middleware[Application, Environ]):
 
         former = get_scope()
         try:
+            environ[REQUEST] = request
+            hear_of_errors()
             set_scope(request.scope)
             body = self._app(environ, start)
         except BaseException as error:
