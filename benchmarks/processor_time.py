@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["cpu_seconds", "with_children"]
@@ -19,5 +20,11 @@ def with_children(process_id: int) -> Iterator[int]:
     """Yield a process, its children, theirs, and so on."""
     yield process_id
     for task in Path(f"/proc/{process_id}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from with_children(int(child))
+        for child in _children(task):
+            yield from with_children(child)
+
+
+def _children(task: Path) -> list[int]:
+    with suppress(FileNotFoundError, ProcessLookupError):  # a thread may have ended since it was listed
+        return [int(child) for child in (task / "children").read_text().split()]
+    return []
