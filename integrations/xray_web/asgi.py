@@ -47,6 +47,7 @@ class XRayASGIMiddleware(Middleware[Application, MutableMapping[str, Any]]):
             set_scope(request.scope)
             await self._app(scope, receive, send_and_note)
         except BaseException as error:
+            request.note_route(_route(scope, root_path))
             request.end(error)
             raise
         finally:

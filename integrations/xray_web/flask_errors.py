@@ -28,7 +28,7 @@ def hear_of_errors() -> None:
 
 def _note(_: object, *, exception: BaseException, **__: object) -> None:
     with guarded("noting an error of Flask's"):
-        environ = sys.modules["flask"].request.environ
-        request = environ.get(REQUEST)
+        asked = sys.modules["flask"].request
+        request = asked.environ.get(REQUEST)
         if isinstance(request, RequestStep):
-            request.note_error(exception)
+            request.note_error(exception, getattr(asked.url_rule, "rule", None))

@@ -51,11 +51,16 @@ class RequestStep:
     def note_answer(self, status: object, route: str | None) -> None:
         """Keep the answer's status, which comes before its body, and the pattern that the path matched."""
         self._status = status if isinstance(status, int) else None
-        self._route = route
+        self.note_route(route)
 
-    def note_error(self, error: BaseException) -> None:
-        """Keep why the framework will answer with 500."""
+    def note_route(self, route: str | None) -> None:
+        """Keep the pattern that the path matched, where it is known."""
+        self._route = route or self._route
+
+    def note_error(self, error: BaseException, route: str | None) -> None:
+        """Keep why the framework will answer with 500, or with nothing at all."""
         self._error = error
+        self.note_route(route)
 
     def end(self, error: BaseException | None) -> None:
         """Record the request. Only the first call counts."""

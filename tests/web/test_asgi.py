@@ -164,6 +164,8 @@ def test_the_step_ends_with_the_answer_and_a_background_task_lies_below_it_all_t
 def test_an_error_that_leaves_the_application_is_the_steps(recorder: MemoryTracer) -> None:
     with pytest.raises(ValueError, match="no weather today"):
         TestClient(traced()).get("/broken")
+    step = the_request(recorder)
+    assert (step.name, step.metadata["error"]) == ("GET /broken", "no weather today")
     assert trace_events(recorder)[-1]["type"] == "trace-failure"
 
 

@@ -152,7 +152,8 @@ def test_an_error_that_leaves_the_application_is_the_steps(recorder: MemoryTrace
     app.testing = True
     with pytest.raises(ValueError, match="no weather today"):
         call(app, PATH_INFO="/broken")
-    assert the_request(recorder).metadata["error"] == "no weather today"
+    step = the_request(recorder)
+    assert (step.name, step.metadata["error"]) == ("GET /broken", "no weather today")
     assert trace_events(recorder)[-1]["type"] == "trace-failure"
 
 
