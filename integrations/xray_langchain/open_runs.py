@@ -24,6 +24,13 @@ MOST_ROOTS = 10_000
 once, and what is over it was left by consumers of streams that stopped and never said so."""
 
 
+class ProcessEnded(Exception):
+    """The process ended while a run was open; recorded, never raised."""
+
+
+ProcessEnded.__module__ = "builtins"  # so that it has the name under which the SDK tells of any other step
+
+
 class OpenRuns:
     """All runs that are open, by their ids; safe from any thread, since each change is one step of the interpreter."""
 
@@ -86,16 +93,16 @@ class OpenRuns:
         run.say("langchain", stopped_by=reason)
         self._end(run, None)
 
-    def stop_all(self) -> None:
-        """End what the program leaves open as it ends, such as streams of a loop that is gone.
+    def end_all(self) -> None:
+        """End what the program leaves open as it ends, such as a stream of a loop that is gone.
 
-        What a daemon thread began may still run, and begin more: it ends with the process, like any step.
+        It has failed, as any step that its process did not survive: nobody knows whether it was wanted any more. What
+        another thread began may still run, and begin more; it is told like any step.
         """
         others = sys._current_frames().keys() - {get_ident()}
         for root in self.roots:
             if root.run_id not in self._of_parent and root.thread_id not in others:
-                with guarded("ending what is open as the program ends"):
-                    self.stop(root, "the end of the program")
+                self.end(root.run_id, ProcessEnded("the process ended while this step was running"))
 
     def spare(self) -> None:
         """Leave what is open to the parent, in a fork's child."""
@@ -158,7 +165,7 @@ class OpenRuns:
 OPEN_RUNS = OpenRuns()
 """Those of the program: handlers are copied, and there may be several in one run."""
 
-atexit.register(OPEN_RUNS.stop_all)  # before the tracer's own hook, which is older: the latest come first
+atexit.register(OPEN_RUNS.end_all)  # before the tracer's own hook, which is older: the latest come first
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=OPEN_RUNS.spare)
 

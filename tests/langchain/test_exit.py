@@ -8,7 +8,7 @@ import pytest
 TELLS = """
 import asyncio, atexit, os, sys
 def tell():  # it is there first, so it is called last
-    told = [(step.name, step.failed, step.metadata["langchain"].get("stopped_by")) for step in tracer.steps]
+    told = [(step.name, step.metadata.get("errorType")) for step in tracer.steps]
     ends = [event["type"] for event in tracer.events if event["type"] in ("trace-success", "trace-failure")]
     print(told, ends, flush=True)
 atexit.register(tell)
@@ -58,10 +58,8 @@ def outcome(program: str) -> str:
     return done.stdout
 
 
-def test_a_stream_that_is_open_as_the_program_ends_is_told_and_no_error() -> None:
-    assert outcome(TELLS + STREAM) == (
-        "[('ask', False, None), ('weather', False, 'the end of the program')] ['trace-success']\n"
-    )
+def test_a_stream_that_is_open_as_the_program_ends_is_told_like_any_step_that_its_process_did_not_survive() -> None:
+    assert outcome(TELLS + STREAM) == "[('ask', None), ('weather', 'ProcessEnded')] ['trace-failure']\n"
 
 
 def test_what_a_daemon_thread_still_works_at_is_not_told_as_over() -> None:
@@ -71,6 +69,6 @@ def test_what_a_daemon_thread_still_works_at_is_not_told_as_over() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_what_is_open_as_a_process_forks_is_told_by_the_parent_alone() -> None:
     assert outcome(TELLS + FORK).splitlines() == [
-        "[('of the child', False, 'the end of the program')] ['trace-success']",
-        "[('of the parent', False, None)] ['trace-success']",
+        "[('of the child', 'ProcessEnded')] ['trace-failure']",
+        "[('of the parent', None)] ['trace-success']",
     ]
