@@ -77,19 +77,42 @@ def test_a_task_whose_function_has_no_signature_is_recorded_and_carries_the_trac
 
 
 @pytest.mark.parametrize(
-    "shape", ["a group in a group", "chords in a group", "a chord in a chord", "chains", "a chain in a chord"]
+    "shape",
+    [
+        "a group in a group",
+        "chords in a group",
+        "a chord in a chord",
+        "chains",
+        "a chain in a chord",
+        "a chain around a group in a chord",
+        "a chain that begins with a group in a group",
+        "a chord whose body is a group in a group",
+        "groups in chains in each other",
+    ],
 )
 def test_all_that_one_group_publishes_outside_any_trace_is_one(
     recorder: MemoryTracer, tasks: Tasks, shape: str
 ) -> None:
     add = tasks.add
     inner = chord([add.s(2), add.s(3)], add.si(9), app=tasks.app)
+    both = group(add.s(2), add.s(3), app=tasks.app)
+    around = chain(add.s(1), both, add.si(4))
     shapes = {
         "a group in a group": lambda: group(add.s(1), group(add.s(2), add.s(3)), add.s(4), app=tasks.app),
         "chords in a group": lambda: group(add.s(1), inner, add.s(4), inner.clone(), app=tasks.app),
         "a chord in a chord": lambda: chord([add.s(1), inner, add.s(4)], add.si(9), app=tasks.app),
         "chains": lambda: group(chain(add.s(1), add.s(2)), chain(add.s(3), add.s(4)), app=tasks.app),
         "a chain in a chord": lambda: chord([chain(add.s(1), add.s(2)), add.s(3)], add.si(9), app=tasks.app),
+        "a chain around a group in a chord": lambda: chord([around, add.s(5)], add.si(9), app=tasks.app),
+        "a chain that begins with a group in a group": lambda: group(
+            chain(both, add.si(4), both, add.si(5)), add.s(6), app=tasks.app
+        ),
+        "a chord whose body is a group in a group": lambda: group(
+            chord([add.s(2), add.s(3)], both, app=tasks.app), add.s(6), app=tasks.app
+        ),
+        "groups in chains in each other": lambda: chord(
+            [chain(add.s(1), group(around, add.s(3), app=tasks.app), add.si(4)), add.s(5)], add.si(9), app=tasks.app
+        ),
     }
     shapes[shape]().apply_async()
     assert len(recorder.steps) > 1
