@@ -119,6 +119,21 @@ def outlives_its_process(folder: str, seconds: float) -> int:
     return os.getpid()
 
 
+@app.task(name="tests.mark", acks_late=True)
+def mark(folder: str, number: int) -> int:
+    """Leave a line for each run that has begun, and be at it for a while."""
+    with Path(folder, str(number)).open("a") as marks:
+        marks.write(f"{os.getpid()}\n")
+    time.sleep(0.005)
+    return number
+
+
+@app.task(name="tests.mark_in_the_end", acks_late=True, reject_on_worker_lost=True)
+def mark_in_the_end(folder: str, number: int) -> int:
+    """Do the same, in a run that outlives its process."""
+    return int(mark.run(folder, number))
+
+
 @app.task(name="tests.sleep")
 def sleep(seconds: float, mark: str = "") -> str:
     if mark:
