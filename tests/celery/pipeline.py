@@ -165,6 +165,13 @@ def leave(how: str) -> None:
     os._exit(3)
 
 
+@app.task(name="tests.leave_once", bind=True, retry_on_worker_lost=True, max_retries=1, default_retry_delay=0)
+def leave_once(self: Any) -> str:
+    if self.request.retries == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "second"
+
+
 @app.task(name="tests.pid")
 def pid() -> int:
     return os.getpid()

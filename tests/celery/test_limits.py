@@ -49,6 +49,17 @@ def test_a_run_whose_process_is_lost_is_told_by_the_worker_with_its_arguments(pl
     assert {step["stepName"] for step in steps} >= {"publish tests.note_failure", "tests.note_failure"}
 
 
+def test_a_task_that_the_worker_retries_since_its_process_was_lost_has_a_step_for_each_attempt(place: Place) -> None:
+    result = pipeline.leave_once.delay()
+    assert result.get(GET_SECONDS) == "second"
+    steps = place.steps({"metadata.celery.task_id": result.id}, 4)
+    lost, second = (step for step in steps if step["metadata"]["celery"]["operation"] == "run")
+    assert (lost["type"], lost["metadata"]["errorType"]) == ("step-error", "billiard.exceptions.WorkerLostError")
+    assert [run["metadata"]["celery"]["state"] for run in (lost, second)] == ["RETRY", "SUCCESS"]
+    assert {step["traceId"] for step in steps} == {lost["traceId"]}
+    place.status(lost["traceId"], "success")
+
+
 def test_a_run_that_is_revoked_and_terminated_is_told_once(place: Place, tmp_path: Path) -> None:
     result = pipeline.sleep.delay(60, str(tmp_path / "runs"))
     assert place.wait((tmp_path / "runs").exists)
