@@ -18,15 +18,25 @@ def shared_group(name: str, fields: Mapping[str, Any], args: Sequence[Any], rest
     and a chord's body in the group that the chord is in.
     """
     if name == CHORD_UNLOCK:
-        group_id, chord = args[:2]
+        group_id, following = args[:2]
     else:
-        last = (rest.get("chain") or [{}])[0].get("options") or {}
-        group_id = fields.get("group") or last.get("group_id")
-        chord = rest.get("chord") or last.get("chord")
-    while chord:
-        options = chord.get("options") or {}
-        group_id, chord = options.get("group_id") or group_id, options.get("chord")
+        group_id, following = fields.get("group"), _following({}, rest)
+    while following:
+        options = following.get("options") or {}
+        group_id, following = options.get("group_id") or group_id, _following(following, options)
     return group_id
+
+
+def _following(signature: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    """Return what is later in the same group, or in the one around it; of several, any that tells the group."""
+    if options.get("chain"):
+        return options["chain"][0]  # the last one: a chain is kept from its end
+    kind, parts = signature.get("subtask_type"), signature.get("kwargs") or {}
+    if kind == "chord":
+        return parts.get("body")
+    if kind in {"chain", "group"} and parts.get("tasks"):
+        return parts["tasks"][-1]
+    return options.get("chord")
 
 
 def header_group(task_id: object) -> object:

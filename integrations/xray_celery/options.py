@@ -1,11 +1,14 @@
 """What is recorded, and what is left out."""
 
+import inspect
+import sys
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
-from celery import _state
+from celery import Celery, _state
 
-__all__ = ["Options"]
+__all__ = ["Options", "publishing_app"]
 
 
 @dataclass(frozen=True)
@@ -23,20 +26,38 @@ class Options:
         """Tell whether what this app does is of interest."""
         return self.app is None or app is self.app
 
-    def is_published_by_app(self, name: str) -> bool:
-        """Tell whether a task of this name is the app's, or may be: the signal does not say who publishes."""
-        if self.app is None or name in _registered(self.app) or self.app is _threads_app():
+    def is_published_by_app(self, name: str, publisher: Any) -> bool:
+        """Tell whether a task of this name, which that app publishes, is the app's, or may be."""
+        if self.app is None or publisher is self.app:
             return True
-        return not _that_know(name)
+        theirs = None if publisher is None else _registered(publisher).get(name)
+        ours = _registered(self.app).get(name)
+        if ours is None:
+            is_in_the_making = not self.app.finalized  # and does not know all its tasks yet
+            return (is_in_the_making and self.app is _threads_app()) or not _that_know(name)
+        return theirs is None or _code(theirs) is _code(ours)  # Celery shares most tasks with all apps of a program
 
-    def published_task(self, name: str) -> Any:
+    def published_task(self, name: str, publisher: Any) -> Any:
         """Return the task of this name; None where no app knows it, or where it is unclear whose it is."""
-        app = _threads_app() if self.app is None else self.app
-        task = None if app is None else _registered(app).get(name)
-        if task is not None or self.app is not None:
-            return task
-        apps = _that_know(name)
-        return _registered(apps[0])[name] if len(apps) == 1 else None
+        apps = [app for app in (publisher, self.app) if app is not None and name in _registered(app)]
+        if not apps and self.app is None and len(that_know := _that_know(name)) == 1:
+            apps = that_know
+        return _registered(apps[0])[name] if apps else None
+
+
+def publishing_app() -> Any:
+    """Return the app that publishes just now, which the signal does not say; None if it has a way of its own."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name == "send_task" and isinstance(app := frame.f_locals.get("self"), Celery):
+            return app
+        frame = frame.f_back
+    return None
+
+
+def _code(task: Any) -> Any:
+    function = inspect.unwrap(task.run)
+    return getattr(function, "__code__", function)
 
 
 def _that_know(name: str) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from xray_celery.chords import CHORD_UNLOCK, header_group, shared_group
 from xray_celery.description import attach_arguments, describe
 from xray_celery.message_headers import HEADER_GROUP, continue_request, names_a_trace, write_headers
-from xray_celery.options import Options
+from xray_celery.options import Options, publishing_app
 from xray_celery.received import Received
 from xray_trace.instrumentation import Step, Trace, begin_handed_over, begin_step, current_scope, is_on, swallow
 
@@ -69,10 +69,11 @@ def _is_on_its_way(headers: Mapping[str, Any]) -> bool:
 class _Message:
     """What is to be published, whichever protocol says it."""
 
-    __slots__ = ("args", "fields", "headers", "kwargs", "name", "rest")
+    __slots__ = ("args", "fields", "headers", "kwargs", "name", "publisher", "rest")
 
-    def __init__(self, name: str, body: Any, headers: dict[str, Any]) -> None:
+    def __init__(self, name: str, body: Any, headers: dict[str, Any], publisher: Any) -> None:
         self.name = name
+        self.publisher = publisher
         self.headers = headers
         if isinstance(body, tuple):
             self.fields: Mapping[str, Any] = headers
@@ -100,9 +101,10 @@ class Publisher:
             return
         try:
             last = give_up_publish()
-            if not self._options.is_published_by_app(sender):
+            publisher = publishing_app()
+            if not self._options.is_published_by_app(sender, publisher):
                 return
-            message = _Message(sender, body, headers)
+            message = _Message(sender, body, headers, publisher)
             if sender in self._options.ignore:
                 self._pass_on(message, last)
             else:
@@ -148,7 +150,8 @@ class Publisher:
         if step.is_recorded:
             step.described = {"celery": describe(fields, operation="publish", **route)}
             if self._options.capture_args:
-                attach_arguments(step, self._options.published_task(name), message.args, message.kwargs)
+                task = self._options.published_task(name, message.publisher)
+                attach_arguments(step, task, message.args, message.kwargs)
 
     def _named_scope(self, message: _Message) -> Trace | None:
         """Return the trace that the message names, where it is published outside any."""

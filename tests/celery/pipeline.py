@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import xray_celery
-from celery import Celery, chain
+from celery import Celery, chain, chord, group
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 
 import xray_trace as xray
@@ -82,8 +82,10 @@ def shown_headers(self: Any) -> dict[str, Any]:
 
 
 @app.task(name="tests.replace", bind=True)
-def replace(self: Any, value: int) -> None:
-    raise self.replace(chain(add.s(value, 10), add.s(100)))
+def replace(self: Any, value: int, by: str = "chain") -> None:
+    parts = [add.s(value, 10), add.s(value, 100)]
+    others = {"chain": chain(parts[0], add.s(100)), "group": group(parts), "chord": chord(parts, total.s())}
+    raise self.replace(others[by])
 
 
 @app.task(name="tests.ignore")
@@ -106,14 +108,30 @@ def redelivered(self: Any, folder: str) -> str:
     return "second"
 
 
-@app.task(name="tests.outlives_its_worker", acks_late=True, reject_on_worker_lost=True)
-def outlives_its_worker(folder: str, seconds: float) -> str:
+@app.task(name="tests.outlives_its_process", acks_late=True, reject_on_worker_lost=True)
+def outlives_its_process(folder: str, seconds: float) -> int:
+    """Kill its process in the first run, and return the second one's."""
     mark = Path(folder, "lost")
     if not mark.exists():
-        mark.touch()
+        mark.write_text(str(os.getpid()))
         time.sleep(seconds)
         os.kill(os.getpid(), signal.SIGKILL)
-    return "second"
+    return os.getpid()
+
+
+@app.task(name="tests.mark", acks_late=True)
+def mark(folder: str, number: int) -> int:
+    """Leave a line for each run that has begun, and be at it for a while."""
+    with Path(folder, str(number)).open("a") as marks:
+        marks.write(f"{os.getpid()}\n")
+    time.sleep(0.005)
+    return number
+
+
+@app.task(name="tests.mark_in_the_end", acks_late=True, reject_on_worker_lost=True)
+def mark_in_the_end(folder: str, number: int) -> int:
+    """Do the same, in a run that outlives its process."""
+    return int(mark.run(folder, number))
 
 
 @app.task(name="tests.sleep")
@@ -145,6 +163,13 @@ def leave(how: str) -> None:
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     os._exit(3)
+
+
+@app.task(name="tests.leave_once", bind=True, retry_on_worker_lost=True, max_retries=1, default_retry_delay=0)
+def leave_once(self: Any) -> str:
+    if self.request.retries == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "second"
 
 
 @app.task(name="tests.pid")

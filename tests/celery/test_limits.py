@@ -49,6 +49,17 @@ def test_a_run_whose_process_is_lost_is_told_by_the_worker_with_its_arguments(pl
     assert {step["stepName"] for step in steps} >= {"publish tests.note_failure", "tests.note_failure"}
 
 
+def test_a_task_that_the_worker_retries_since_its_process_was_lost_has_a_step_for_each_attempt(place: Place) -> None:
+    result = pipeline.leave_once.delay()
+    assert result.get(GET_SECONDS) == "second"
+    steps = place.steps({"metadata.celery.task_id": result.id}, 4)
+    lost, second = (step for step in steps if step["metadata"]["celery"]["operation"] == "run")
+    assert (lost["type"], lost["metadata"]["errorType"]) == ("step-error", "billiard.exceptions.WorkerLostError")
+    assert [run["metadata"]["celery"]["state"] for run in (lost, second)] == ["RETRY", "SUCCESS"]
+    assert {step["traceId"] for step in steps} == {lost["traceId"]}
+    place.status(lost["traceId"], "success")
+
+
 def test_a_run_that_is_revoked_and_terminated_is_told_once(place: Place, tmp_path: Path) -> None:
     result = pipeline.sleep.delay(60, str(tmp_path / "runs"))
     assert place.wait((tmp_path / "runs").exists)
@@ -73,11 +84,23 @@ def test_a_task_that_is_revoked_before_it_runs_is_told_as_such(place: Place, exp
     place.status(run["traceId"], "failure")
 
 
-def test_a_task_that_outlives_its_worker_has_a_step_for_both_runs(place: Place, tmp_path: Path) -> None:
-    result = pipeline.outlives_its_worker.delay(str(tmp_path), 2.5)
-    assert result.get(GET_SECONDS) == "second"
+@pytest.mark.parametrize(("seconds", "is_told"), [(2.5, True), (0.0, False)])
+def test_a_task_that_outlives_its_process_has_a_step_for_its_second_run_and_for_the_first_if_that_was_long(
+    place: Place, tmp_path: Path, seconds: float, is_told: bool
+) -> None:
+    result = pipeline.outlives_its_process.delay(str(tmp_path), seconds)
+    assert result.get(GET_SECONDS) != int((tmp_path / "lost").read_text())
     place.adopt()
-    runs = place.steps({"metadata.celery.task_id": result.id, "metadata.celery.operation": "run"}, 2)
-    lost, second = sorted(runs, key=lambda run: str(run["type"]), reverse=True)
-    assert lost["metadata"]["errorType"] == "ProcessEnded"
-    assert second["metadata"]["celery"].items() >= {"state": "SUCCESS", "redelivered": True}.items()
+    of_task = {"metadata.celery.task_id": result.id}
+    [second] = place.steps({**of_task, "metadata.celery.state": "SUCCESS"}, 1)
+    publish = place.publish_of(result.id)
+    runs = place.steps({**of_task, "metadata.celery.operation": "run"}, 1 + is_told)
+    lost = [run for run in runs if run["stepId"] != second["stepId"]]
+    assert [(run["type"], run["metadata"].get("errorType")) for run in lost] == [
+        ("step-error", "ProcessEnded")
+    ] * is_told
+    assert [run["inputs"]["seconds"]["value"] for run in lost] == [seconds] * is_told
+    assert [run["metadata"]["celery"]["redelivered"] for run in (*lost, second)] == [False] * is_told + [True]
+    assert {run["parentStepId"] for run in runs} == {publish["stepId"]}
+    place.steps({"traceId": publish["traceId"]}, 2 + is_told)
+    place.status(publish["traceId"], "success")

@@ -155,16 +155,6 @@ def test_links_and_errbacks_lie_below_the_run_that_called_them(place: Place) -> 
         assert names(below(steps, place.run_of(task_id))) == [name]
 
 
-def test_a_task_that_replaces_itself_goes_on_in_the_same_trace(place: Place) -> None:
-    result = pipeline.replace.delay(1)
-    assert result.get(GET_SECONDS) == 111
-    [first] = place.steps({"metadata.celery.state": "IGNORED", "metadata.celery.task_id": result.id}, 1)
-    steps = place.steps({"traceId": first["traceId"]}, 6)
-    assert names(steps) == ["publish tests.replace", "tests.replace", *["publish tests.add", "tests.add"] * 2]
-    assert {step["type"] for step in steps} == {"step"}
-    place.status(first["traceId"], "success")
-
-
 def test_a_task_that_is_ignored_is_no_error(place: Place) -> None:
     result = pipeline.ignore.delay()
     run = place.run_of(result.id)

@@ -37,7 +37,9 @@ def test_a_message_from_a_thread_that_has_no_current_app_is_recorded_like_any(
     assert ["xray-context" in headers for headers in tasks.messages()] == [True, True]
 
 
-def test_of_two_apps_tasks_of_one_name_the_current_apps_gives_the_names(recorder: MemoryTracer, tasks: Tasks) -> None:
+def test_of_two_apps_tasks_of_one_name_that_of_the_app_which_publishes_gives_the_names(
+    recorder: MemoryTracer, tasks: Tasks
+) -> None:
     xray_celery.install()
     other = Celery("other", broker="memory://", set_as_current=False)
 
@@ -48,10 +50,54 @@ def test_of_two_apps_tasks_of_one_name_the_current_apps_gives_the_names(recorder
     former = _state._tls.current_app
     add_in_another_way.delay(1, 2)
     other.set_current()
-    add_in_another_way.delay(1, 2)
+    tasks.add.delay(1, 2)
+    with Celery("third", broker="memory://", set_as_current=False) as knows_neither:
+        knows_neither.send_task("add", (1, 2))
     _state._set_current_app(former)
     other.close()
-    assert [dict(step.inputs) for step in recorder.steps] == [{"args": [1, 2]}, {"left": 1, "right": 2}]
+    assert [dict(step.inputs) for step in recorder.steps] == [
+        {"left": 1, "right": 2},
+        {"x": 1, "y": 2},
+        {"args": [1, 2]},
+    ]
+
+
+def test_what_another_app_publishes_is_left_out_though_the_app_is_current_and_has_a_task_of_that_name(
+    recorder: MemoryTracer, tasks: Tasks
+) -> None:
+    former = _state._tls.current_app
+    tasks.app.set_current()
+    with Celery("other", broker="memory://", set_as_current=False) as other:
+
+        @other.task(name="add", shared=False)
+        def add_in_another_way(x: int) -> None: ...
+
+        @other.task(name="of_another_app", shared=False)
+        def of_another_app() -> None: ...
+
+        tasks.app.finalize()
+        add_in_another_way.delay(1)
+        of_another_app.delay()
+        other.send_task("of_another_program")
+        tasks.add.delay(1)
+    _state._set_current_app(former)
+    assert [step.name for step in recorder.steps] == ["publish of_another_program", "publish add"]
+    assert ["xray-context" in headers for headers in tasks.messages()] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("bind", [True, False])
+def test_a_task_that_celery_shares_with_another_app_is_recorded_though_that_one_publishes_it(
+    recorder: MemoryTracer, tasks: Tasks, bind: bool
+) -> None:
+    def shared(*args: int) -> None: ...
+
+    with Celery("other", broker="memory://", set_as_current=False) as other:
+        for app in (tasks.app, other):
+            app.task(name="shared", shared=False, bind=bind, autoretry_for=(OSError,))(xray.step(shared))
+            app.finalize()
+        other.send_task("shared", (1,))
+        other.send_task("celery.backend_cleanup")
+    assert [step.name for step in recorder.steps] == ["publish shared", "publish celery.backend_cleanup"]
 
 
 def test_a_task_whose_function_has_no_signature_is_recorded_and_carries_the_trace(
@@ -77,19 +123,42 @@ def test_a_task_whose_function_has_no_signature_is_recorded_and_carries_the_trac
 
 
 @pytest.mark.parametrize(
-    "shape", ["a group in a group", "chords in a group", "a chord in a chord", "chains", "a chain in a chord"]
+    "shape",
+    [
+        "a group in a group",
+        "chords in a group",
+        "a chord in a chord",
+        "chains",
+        "a chain in a chord",
+        "a chain around a group in a chord",
+        "a chain that begins with a group in a group",
+        "a chord whose body is a group in a group",
+        "groups in chains in each other",
+    ],
 )
 def test_all_that_one_group_publishes_outside_any_trace_is_one(
     recorder: MemoryTracer, tasks: Tasks, shape: str
 ) -> None:
     add = tasks.add
     inner = chord([add.s(2), add.s(3)], add.si(9), app=tasks.app)
+    both = group(add.s(2), add.s(3), app=tasks.app)
+    around = chain(add.s(1), both, add.si(4))
     shapes = {
         "a group in a group": lambda: group(add.s(1), group(add.s(2), add.s(3)), add.s(4), app=tasks.app),
         "chords in a group": lambda: group(add.s(1), inner, add.s(4), inner.clone(), app=tasks.app),
         "a chord in a chord": lambda: chord([add.s(1), inner, add.s(4)], add.si(9), app=tasks.app),
         "chains": lambda: group(chain(add.s(1), add.s(2)), chain(add.s(3), add.s(4)), app=tasks.app),
         "a chain in a chord": lambda: chord([chain(add.s(1), add.s(2)), add.s(3)], add.si(9), app=tasks.app),
+        "a chain around a group in a chord": lambda: chord([around, add.s(5)], add.si(9), app=tasks.app),
+        "a chain that begins with a group in a group": lambda: group(
+            chain(both, add.si(4), both, add.si(5)), add.s(6), app=tasks.app
+        ),
+        "a chord whose body is a group in a group": lambda: group(
+            chord([add.s(2), add.s(3)], both, app=tasks.app), add.s(6), app=tasks.app
+        ),
+        "groups in chains in each other": lambda: chord(
+            [chain(add.s(1), group(around, add.s(3), app=tasks.app), add.si(4)), add.s(5)], add.si(9), app=tasks.app
+        ),
     }
     shapes[shape]().apply_async()
     assert len(recorder.steps) > 1

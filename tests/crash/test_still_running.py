@@ -113,3 +113,30 @@ def test_a_step_that_runs_on_is_pending_at_the_server_until_it_ends_well(server:
     assert [(step["type"], step.get("pending")) for step in steps.values()] == [("step", None)] * 2
     assert steps["hang"]["output"]["value"] == 42
     assert trace_of(server, token, steps)["trace"]["status"] == "success"
+
+
+def test_the_first_step_of_a_program_that_continues_a_trace_is_told_of_though_nothing_was_recorded_before(
+    server: Server, tmp_path: Path
+) -> None:
+    env = environment(server, tmp_path / "spool")
+    token = log_in(server)
+    source = """if True:
+        import time
+        import xray_trace as xray
+        headers = {"xray-context": "trace=t-1;step=s-1;number=1;sampled=1"}
+        with xray.continue_trace(headers), xray.step("hang", metadata={"run": "continues"}):
+            time.sleep(600)
+    """
+    program = subprocess.Popen([sys.executable, "-c", source], env=env)
+    try:
+        deadline = time.monotonic() + SECONDS
+        while "hang" not in steps_of(server, token, "continues"):
+            assert time.monotonic() < deadline, "the step is not told of"
+            time.sleep(0.1)
+    finally:
+        program.kill()
+        program.wait(SECONDS)
+    deliver(env)
+    hang = steps_of(server, token, "continues")["hang"]
+    assert (hang["type"], hang["metadata"]["errorType"]) == ("step-error", "ProcessEnded")
+    assert (hang["traceId"], hang["parentStepId"], hang["stepNumber"]) == ("t-1", "s-1", 2)

@@ -47,6 +47,8 @@ class Exporter:
         self._lock = threading.RLock()
         self._pipeline: Pipeline | None = None
         self._former = FormerOwners()
+        if running is not None:
+            running.call_at_next(self.resume)  # a step in another process's trace may hang before anything is recorded
 
     def put(self, record: Record, is_small: bool = False) -> None:
         """Keep the record; see `Sink.put`. It is counted first: delivered may be no more than was recorded."""
