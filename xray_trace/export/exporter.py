@@ -31,7 +31,7 @@ _CLOSED_AGAIN = "the exporter was shut down again and again while it was recordi
 class Exporter:
     """A `Sink` whose records reach the server, through the spool.
 
-    Makes no thread, no file and no socket before the first record. After a shutdown or in a fork's child it
+    Makes no thread, no file and no socket before the first record or step. After a shutdown or in a fork's child it
     begins anew with the next one.
     """
 
