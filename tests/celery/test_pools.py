@@ -47,6 +47,38 @@ def test_retries_and_chords_go_on_in_the_trace_that_they_began(place: Place, wor
     place.steps({"traceId": began.trace_id}, 6)
 
 
+def test_a_task_that_is_delivered_again_has_a_step_for_each_run(
+    place: Place, worker: CeleryProcess, tmp_path: Path
+) -> None:
+    result = pipeline.redelivered.delay(str(tmp_path))
+    assert result.get(GET_SECONDS) == "second"
+    runs = place.steps({"metadata.celery.task_id": result.id, "metadata.celery.operation": "run"}, 2)
+    told = {(run["metadata"]["celery"]["state"], run["metadata"]["celery"]["redelivered"]) for run in runs}
+    assert told == {("REJECTED", False), ("SUCCESS", True)}
+    place.status(runs[0]["traceId"], "success")
+
+
+def test_a_task_that_replaces_itself_goes_on_in_its_trace(place: Place, worker: CeleryProcess) -> None:
+    with xray.trace("request") as began:
+        assert pipeline.replace.delay(1, "chain").get(GET_SECONDS) == 111
+    steps = place.steps({"traceId": began.trace_id}, 6)
+    assert [step["type"] for step in steps] == ["step"] * 6
+
+
+@pytest.mark.parametrize("expires", [True, False])
+def test_a_task_that_is_revoked_before_it_runs_is_told_once(place: Place, worker: CeleryProcess, expires: bool) -> None:
+    if expires:
+        result = pipeline.add.apply_async((1,), expires=-1)
+    else:
+        result = pipeline.add.apply_async((1,), countdown=2)
+        result.revoke()
+    run = place.run_of(result.id)
+    assert run["metadata"]["celery"]["state"] == "REVOKED"
+    assert run["metadata"]["error"] == ("expired" if expires else "revoked")
+    place.status(run["traceId"], "failure")
+
+
+# the last that needs the worker
 def test_a_task_that_exits_which_ends_a_solo_worker_is_told_once(place: Place, worker: CeleryProcess) -> None:
     result = pipeline.exit_softly.delay(3)
     run = place.run_of(result.id)
