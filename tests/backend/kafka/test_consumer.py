@@ -112,9 +112,7 @@ def test_a_bug_ends_it_with_a_traceback_and_nothing_committed(place: Place, topi
     assert topic.dead() == []
 
 
-def test_a_message_of_a_newer_version_stops_it_with_a_sentence_and_nothing_committed(
-    place: Place, topic: Topic
-) -> None:
+def test_a_message_of_a_newer_version_stops_it_with_a_sentence_and_is_not_committed(place: Place, topic: Topic) -> None:
     topic.publish(*steps(0, 10))
     newer = [(name, b"2" if name == "version" else value) for name, value in headers_of(PROJECT, "r", 1)]
     topic.produce(b"{}", newer, trace_id="trace-0")
@@ -123,8 +121,11 @@ def test_a_message_of_a_newer_version_stops_it_with_a_sentence_and_nothing_commi
     assert consumer.status() == 1
     assert "has version 2; this program knows 1. Install the newer one here, too." in consumer.output
     assert "Traceback" not in consumer.output
-    assert sum(topic.lag().values()) == 11
+    store = place.store()
+    left = 11 - len(step_ids(store))  # the ten before it may have come as a batch by themselves
+    assert sum(topic.lag().values()) == left >= 1
     assert topic.dead() == []
+    store.close()
 
 
 def test_what_comes_before_a_message_of_a_newer_version_is_stored_and_committed_by_batches(
