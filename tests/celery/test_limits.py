@@ -71,19 +71,6 @@ def test_a_run_that_is_revoked_and_terminated_is_told_once(place: Place, tmp_pat
     place.status(run["traceId"], "failure")
 
 
-@pytest.mark.parametrize("expires", [True, False])
-def test_a_task_that_is_revoked_before_it_runs_is_told_as_such(place: Place, expires: bool) -> None:
-    if expires:
-        result = pipeline.add.apply_async((1,), expires=-1)
-    else:
-        result = pipeline.add.apply_async((1,), countdown=2)
-        result.revoke()
-    run = place.run_of(result.id)
-    assert run["metadata"]["celery"]["state"] == "REVOKED"
-    assert run["metadata"]["error"] == ("expired" if expires else "revoked")
-    place.status(run["traceId"], "failure")
-
-
 @pytest.mark.parametrize(("seconds", "is_told"), [(2.5, True), (0.0, False)])
 def test_a_task_that_outlives_its_process_has_a_step_for_its_second_run_and_for_the_first_if_that_was_long(
     place: Place, tmp_path: Path, seconds: float, is_told: bool

@@ -1,4 +1,4 @@
-"""Pools of threads and greenlets, and none at all: each records what the pool of processes does."""
+"""Pools of processes, threads and greenlets, and none at all: each records the same."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.celery.worker import CeleryProcess
 GET_SECONDS = 30.0
 
 
-@pytest.fixture(scope="module", params=["threads", "gevent", "solo"])
+@pytest.fixture(scope="module", params=["prefork", "threads", "gevent", "solo"])
 def worker(request: pytest.FixtureRequest, place: Place) -> Iterator[CeleryProcess]:
     with place.worker(request.param, "-P", request.param, "-c", "4") as worker:
         yield worker
@@ -55,6 +55,7 @@ def test_a_task_that_is_delivered_again_has_a_step_for_each_run(
     runs = place.steps({"metadata.celery.task_id": result.id, "metadata.celery.operation": "run"}, 2)
     told = {(run["metadata"]["celery"]["state"], run["metadata"]["celery"]["redelivered"]) for run in runs}
     assert told == {("REJECTED", False), ("SUCCESS", True)}
+    assert len({run["parentStepId"] for run in runs}) == 1
     place.status(runs[0]["traceId"], "success")
 
 

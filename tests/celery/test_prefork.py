@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -200,16 +199,6 @@ def test_a_rejected_task_fails_the_trace_that_it_began(place: Place) -> None:
     assert run["metadata"]["celery"].items() >= {"state": "REJECTED"}.items()
     assert "makes no sense" in run["metadata"]["celery"]["reason"]
     place.status(run["traceId"], "failure")
-
-
-def test_a_task_that_is_delivered_again_has_a_step_for_each_run(place: Place, tmp_path: Path) -> None:
-    result = pipeline.redelivered.delay(str(tmp_path))
-    assert result.get(GET_SECONDS) == "second"
-    runs = place.steps({"metadata.celery.task_id": result.id, "metadata.celery.operation": "run"}, 2)
-    told = [run["metadata"]["celery"] for run in runs]
-    assert {(one["state"], one["redelivered"]) for one in told} == {("REJECTED", False), ("SUCCESS", True)}
-    assert len({run["parentStepId"] for run in runs}) == 1
-    place.status(runs[0]["traceId"], "success")
 
 
 def test_a_task_that_is_left_out_passes_the_trace_on(place: Place) -> None:

@@ -1,9 +1,10 @@
 """What a program leaves open is told as it ends, and of two processes by the one that began it."""
 
-import subprocess
 import sys
 
 import pytest
+
+from tests.programs import printed
 
 TELLS = """
 import asyncio, atexit, os, sys
@@ -52,23 +53,17 @@ works.wait()
 """
 
 
-def outcome(program: str) -> str:
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_a_stream_that_is_open_as_the_program_ends_is_told_like_any_step_that_its_process_did_not_survive() -> None:
-    assert outcome(TELLS + STREAM) == "[('ask', None), ('weather', 'ProcessEnded')] ['trace-failure']\n"
+    assert printed(TELLS + STREAM) == "[('ask', None), ('weather', 'ProcessEnded')] ['trace-failure']\n"
 
 
 def test_what_a_daemon_thread_still_works_at_is_not_told_as_over() -> None:
-    assert outcome(TELLS + DAEMON) == "[] []\n"
+    assert printed(TELLS + DAEMON) == "[] []\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_what_is_open_as_a_process_forks_is_told_by_the_parent_alone() -> None:
-    assert outcome(TELLS + FORK).splitlines() == [
+    assert printed(TELLS + FORK).splitlines() == [
         "[('of the child', 'ProcessEnded')] ['trace-failure']",
         "[('of the parent', None)] ['trace-success']",
     ]

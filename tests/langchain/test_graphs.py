@@ -1,7 +1,6 @@
 """LangGraph: an agent with tools, interrupts, and what is control flow and no error."""
 
 import copy
-import subprocess
 import sys
 from typing import Any
 
@@ -20,6 +19,7 @@ from xray_langchain import XRayCallbackHandler, install
 
 import xray_trace as xray
 from tests.langchain.told import call, model, of, parent_of, paths
+from tests.programs import printed
 from xray_trace.testing import MemoryTracer
 
 keeps_contexts = pytest.mark.skipif(
@@ -196,8 +196,7 @@ install(tracer)
 approval().invoke({"city": "Lima"}, configured(callbacks=[copy.deepcopy(handler)]))
 print(tracer.steps[-1].metadata["langchain"]["interrupts"])
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
-    assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr
+    assert printed(program) == "1\n"
 
 
 def test_a_class_of_the_programs_that_is_of_both_kinds_keeps_no_run_from_being_recorded() -> None:
@@ -214,8 +213,7 @@ for handler in (XRayCallbackHandler(), Both()):
     approval().invoke({"city": "Lima"}, configured(callbacks=[handler]))
 print([step.name for step in tracer.steps], tracer.stats().swallowed)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
-    assert (done.stdout, done.returncode) == ("['ask', 'approval', 'ask', 'approval'] 0\n", 0), done.stderr
+    assert printed(program) == "['ask', 'approval', 'ask', 'approval'] 0\n"
 
 
 @pytest.mark.parametrize("raised", [GraphInterrupt(), type("Handover", (GraphBubbleUp,), {})()])

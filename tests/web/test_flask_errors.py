@@ -1,7 +1,6 @@
 """A program's errors in Flask are heard of however it came to import it, and nothing is left open on the way."""
 
-import subprocess
-import sys
+from tests.programs import printed
 
 BEGIN = """
 import signal, sys
@@ -52,16 +51,9 @@ except SystemExit:
 """
 
 
-def outcome(program: str) -> str:
-    program = BEGIN + program + TELL
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_a_request_that_comes_while_flask_is_being_imported_does_no_harm() -> None:
-    assert outcome(HALF_IMPORTED) == "[('GET', None), ('GET /broken', 'ValueError')] 0\n"
+    assert printed(BEGIN + HALF_IMPORTED + TELL) == "[('GET', None), ('GET /broken', 'ValueError')] 0\n"
 
 
 def test_a_signal_that_strikes_while_flask_is_being_connected_ends_the_request() -> None:
-    assert outcome(STRUCK) == "[('GET', 'SystemExit')] 0\n"
+    assert printed(BEGIN + STRUCK + TELL) == "[('GET', 'SystemExit')] 0\n"
