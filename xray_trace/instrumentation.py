@@ -18,12 +18,14 @@ from xray_trace.recorder.events import clean_name
 from xray_trace.recorder.options import StepOptions
 from xray_trace.recorder.step import NO_STEP, Step
 from xray_trace.recorder.trace import NO_TRACE, Trace
+from xray_trace.recorder.unfinished import ProcessEnded
 
 __all__ = [
     "CONTEXT",
     "NO_STEP",
     "TRACEPARENT",
     "ArgumentBinder",
+    "ProcessEnded",
     "Scope",
     "Step",
     "Trace",

@@ -15,20 +15,13 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from xray_langchain.run import Run
 from xray_trace import Step
-from xray_trace.instrumentation import NO_STEP, Scope, begin_step, get_scope, guarded, swallow
+from xray_trace.instrumentation import NO_STEP, ProcessEnded, Scope, begin_step, get_scope, guarded, swallow
 
 __all__ = ["OPEN_RUNS", "OpenRuns"]
 
 MOST_ROOTS = 10_000
 """So many runs without a parent may be open at once. Each holds what went in, some kilobytes; a program runs fewer at
 once, and what is over it was left by consumers of streams that stopped and never said so."""
-
-
-class ProcessEnded(Exception):
-    """The process ended while a run was open; recorded, never raised."""
-
-
-ProcessEnded.__module__ = "builtins"  # so that it has the name under which the SDK tells of any other step
 
 
 class OpenRuns:
@@ -102,7 +95,7 @@ class OpenRuns:
         others = sys._current_frames().keys() - {get_ident()}
         for root in self.roots:
             if root.run_id not in self._of_parent and root.thread_id not in others:
-                self.end(root.run_id, ProcessEnded("the process ended while this step was running"))
+                self.end(root.run_id, ProcessEnded("step"))
 
     def spare(self) -> None:
         """Leave what is open to the parent, in a fork's child."""

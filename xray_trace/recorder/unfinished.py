@@ -4,8 +4,9 @@ import msgspec
 
 from xray_trace.capture.shape import without_body
 from xray_trace.events import Part
+from xray_trace.recorder.failure import describe_error
 
-__all__ = ["ended_with_process", "is_large", "named"]
+__all__ = ["ProcessEnded", "ended_with_process", "is_large", "named"]
 
 _INLINE_MAX_BYTES = 16 * 1024  # of a value beside a note; as much as the wire contract carries inline
 
@@ -14,10 +15,19 @@ _decode = msgspec.json.Decoder(_RawObject).decode
 _encode = msgspec.json.Encoder().encode
 
 
+class ProcessEnded(Exception):
+    """The process ended while a step or trace was running; recorded, never raised."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the process ended while this {what} was running")
+
+
+ProcessEnded.__module__ = "builtins"  # nobody can catch it, so it is told by its name alone
+
+
 def ended_with_process(metadata: bytes, what: str) -> bytes:
     """Return the metadata of something that its process did not survive."""
-    described = {"error": f"the process ended while this {what} was running", "errorType": "ProcessEnded"}
-    return _encode({**_decode(metadata), **described})
+    return _encode({**_decode(metadata), **describe_error(ProcessEnded(what), with_stack=False)})
 
 
 def is_large(part: Part) -> bool:
