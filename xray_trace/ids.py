@@ -39,7 +39,7 @@ class _Ids:
 
     def next_uuid(self) -> str:
         """Return a UUID of version 4 that no process has given before: 16 random bytes and a count, hashed."""
-        hashed = self._keyed.copy() if self._keyed is not None else self._begin_hash()
+        hashed = (self._keyed or self._begin_hash()).copy()
         hashed.update(self.next().encode())
         digits = hashed.hexdigest()
         variant = "89ab"[int(digits[16], 16) & 3]  # RFC 9562, sections 4.1 and 4.2, say what is no digit of chance
@@ -49,7 +49,7 @@ class _Ids:
         import hashlib  # imported with the first trace: importing the SDK must cost a program little
 
         keyed = self._keyed = hashlib.blake2b(key=os.urandom(16), digest_size=16)
-        return keyed.copy()
+        return keyed
 
 
 _ids = _Ids()

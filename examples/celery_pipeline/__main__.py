@@ -47,10 +47,7 @@ def run(console: Console) -> None:
             web = ("uvicorn", "celery_pipeline.web:api", "--host", HOST, "--port", str(port), "--log-level", "warning")
             with running(web, environment), running(WORKER, environment):
                 ask(console, f"http://{HOST}:{port}")
-                show(
-                    console,
-                    reader_of(credentials),
-                )
+                show(console, reader_of(credentials))
 
 
 def settings(credentials: Credentials, spool: Path, broker_url: str) -> dict[str, str]:

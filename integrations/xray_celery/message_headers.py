@@ -22,7 +22,7 @@ def write_headers(headers: dict[str, Any], scope: Scope | None) -> None:
     """Write where the message comes from; what a retried message says of its former attempt is overwritten."""
     _write(headers, scope)
     inner = headers.get("headers")
-    if inner is not None and isinstance(inner, Mapping):
+    if isinstance(inner, Mapping):
         inner = dict(inner)  # it may be the user's own
         _write(inner, scope)
         headers["headers"] = inner

@@ -3,10 +3,11 @@
 import inspect
 import sys
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 from celery import Celery, _state
+
+from xray_celery.frames import outward
 
 __all__ = ["Options", "publishing_app"]
 
@@ -47,11 +48,9 @@ class Options:
 
 def publishing_app() -> Any:
     """Return the app that publishes just now, which the signal does not say; None if it has a way of its own."""
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
+    for frame in outward(sys._getframe()):
         if frame.f_code.co_name == "send_task" and isinstance(app := frame.f_locals.get("self"), Celery):
             return app
-        frame = frame.f_back
     return None
 
 

@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
-from types import FrameType
 from typing import Any
 
 from xray_celery.chords import CHORD_UNLOCK, header_group, shared_group
 from xray_celery.description import attach_arguments, describe
+from xray_celery.frames import outward
 from xray_celery.message_headers import HEADER_GROUP, continue_request, names_a_trace, write_headers
 from xray_celery.options import Options, publishing_app
 from xray_celery.received import Received
@@ -58,12 +58,10 @@ def give_up_publish() -> _Publish | None:
 
 def _is_on_its_way(headers: Mapping[str, Any]) -> bool:
     """Tell whether Celery is at it still: then it is a receiver of the program's that publishes something else."""
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_code.co_name == "send_task_message" and frame.f_locals.get("headers2") is headers:
-            return True
-        frame = frame.f_back
-    return False
+    return any(
+        frame.f_code.co_name == "send_task_message" and frame.f_locals.get("headers2") is headers
+        for frame in outward(sys._getframe())
+    )
 
 
 class _Message:

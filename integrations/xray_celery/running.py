@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from billiard import common
@@ -24,13 +24,12 @@ _GOES_ON = frozenset({RETRY, IGNORED, REJECTED})
 """States that tell neither of success nor of failure."""
 
 
-class _Outcome:
+class _Outcome(NamedTuple):
     """How a run ended."""
 
-    def __init__(self, state: str | None, returned: object, error: BaseException | None) -> None:
-        self.state = state
-        self.returned = returned
-        self.error = error
+    state: str | None
+    returned: object
+    error: BaseException | None
 
     def describe(self, described: Mapping[str, object], runtime_seconds: float) -> dict[str, object]:
         """Return what was said of the run as it began, and how it ended."""

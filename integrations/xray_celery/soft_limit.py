@@ -18,6 +18,8 @@ from billiard import pool
 from celery.signals import task_postrun
 from celery.utils.dispatch import Signal
 
+from xray_celery.frames import outward
+
 __all__ = ["SoftLimit"]
 
 _LOOK_SECONDS = 0.005  # twice as long, and a run that was being begun has come to the task's own code
@@ -91,10 +93,9 @@ def _is_outside(thread_id: int) -> bool:
 
 def _signal_with_our_receiver(frame: FrameType | None) -> Any:
     """Return Celery's signal that a receiver of ours has just been given, if the frame is within that."""
-    while frame is not None:
-        if frame.f_code is _SEND and _is_ours(frame.f_locals.get("receiver")):
-            return frame.f_locals["self"]
-        frame = frame.f_back
+    for around in outward(frame):
+        if around.f_code is _SEND and _is_ours(around.f_locals.get("receiver")):
+            return around.f_locals["self"]
     return None
 
 
